@@ -1,0 +1,92 @@
+// Ids that lead home. A reservation id carries its sale's number and a tag that only its customer's
+// requests can match, so every later call finds its sale without an index, an ambiguous retry meets
+// the same reservation, and a stranger's id is refused before any store is touched (protocols §1).
+//
+//   rsv_ + base64url( sale number, 4 bytes ‖ HMAC(customer, sale, key), 8 bytes ‖ tag, 4 bytes )
+//   ord_ + base64url( sale number, 4 bytes ‖ HMAC(reservation id, created_seq), 8 bytes ‖ tag, 4 bytes )
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+const RESERVATION_PREFIX = 'rsv_';
+const ORDER_PREFIX = 'ord_';
+const ID_BYTES = 16;
+const BODY_BYTES = 12;
+const ID_PATTERN = /^[A-Za-z0-9_-]{21}[AQgw]$/; // 16 bytes: the last character carries two bits only
+
+export type IdKind = 'reservation' | 'order';
+
+const PREFIX: Record<IdKind, string> = { reservation: RESERVATION_PREFIX, order: ORDER_PREFIX };
+
+/** True for a well-formed id of the kind; says nothing of whether it was ever issued. */
+export function isWellFormedId(kind: IdKind, id: string): boolean {
+  return id.startsWith(PREFIX[kind]) && ID_PATTERN.test(id.slice(PREFIX[kind].length));
+}
+
+/**
+ * Mints and checks ids. `secret` (≥ 32 bytes) is made once per deployment and kept in the ledger: it must
+ * never change while reservations live.
+ */
+export class Ids {
+  constructor(private readonly secret: Uint8Array) {
+    if (secret.byteLength < 32) throw new Error('the id secret must have at least 32 bytes');
+  }
+
+  /** The customer as Redis and the journal know them: a keyed hash, 16 bytes as 22 base64url characters. */
+  customerKey(sub: string): string {
+    return this.mac('customer', sub).subarray(0, ID_BYTES).toString('base64url');
+  }
+
+  /** A client address (already normalised) as the rate windows know it: 11 base64url characters. */
+  addressKey(address: string): string {
+    return this.mac('address', address).subarray(0, 8).toString('base64url');
+  }
+
+  /** The same customer, sale and key always give the same id. */
+  reservationId(saleNumber: number, customerKey: string, idempotencyKey: string): string {
+    return this.seal('reservation', saleNumber, customerKey, [idempotencyKey]);
+  }
+
+  /** The order of one life of a reservation: a key used anew after 24 h gives another order. */
+  orderId(reservationId: string, createdSeq: number, customerKey: string): string {
+    return this.seal('order', saleNumberOf(reservationId), customerKey, [reservationId, String(createdSeq)]);
+  }
+
+  /** The sale's number if this id was issued to this customer, else undefined. Touches no store. */
+  saleOf(kind: IdKind, id: string, customerKey: string): number | undefined {
+    if (!isWellFormedId(kind, id)) return undefined;
+    const bytes = Buffer.from(id.slice(PREFIX[kind].length), 'base64url');
+    const body = bytes.subarray(0, BODY_BYTES);
+    return timingSafeEqual(this.tag(kind, body, customerKey), bytes.subarray(BODY_BYTES))
+      ? body.readUInt32BE(0)
+      : undefined;
+  }
+
+  private seal(kind: IdKind, saleNumber: number, customerKey: string, fields: readonly string[]): string {
+    const bytes = Buffer.alloc(ID_BYTES);
+    bytes.writeUInt32BE(saleNumber, 0);
+    this.mac(kind, customerKey, String(saleNumber), ...fields).copy(bytes, 4, 0, 8);
+    this.tag(kind, bytes.subarray(0, BODY_BYTES), customerKey).copy(bytes, BODY_BYTES);
+    return PREFIX[kind] + bytes.toString('base64url');
+  }
+
+  private tag(kind: IdKind, body: Uint8Array, customerKey: string): Buffer {
+    const hex = Buffer.from(body).toString('hex');
+    return this.mac(`${kind}-tag`, hex, customerKey).subarray(0, ID_BYTES - BODY_BYTES);
+  }
+
+  /** HMAC-SHA-256 over length-prefixed fields, so that no two field lists collide. */
+  private mac(...fields: readonly string[]): Buffer {
+    const hmac = createHmac('sha256', this.secret);
+    for (const field of fields) hmac.update(`${Buffer.byteLength(field)}:${field}`);
+    return hmac.digest();
+  }
+}
+
+/** The sale number inside a well-formed reservation or order id. */
+export function saleNumberOf(id: string): number {
+  return Buffer.from(id.slice(4), 'base64url').readUInt32BE(0);
+}
+
+/** Fingerprint of a parsed request body, 64 bits as 11 base64url characters: same body, same print. */
+export function fingerprint(canonicalBody: string): string {
+  return createHash('sha256').update(canonicalBody).digest().subarray(0, 8).toString('base64url');
+}

@@ -1,0 +1,130 @@
+// What the ledger knows, in the words of the domain: sales, items, orders, decisions. The ledger room
+// returns these shapes; the verbs and the HTTP room read them.
+import type { Line, ReservationRecord, ReservationState } from './reservation.ts';
+import type { SaleSettings } from './sale-store.ts';
+
+/** An amount in minor units of an ISO 4217 currency. */
+export interface Money {
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+
+export interface SaleRow {
+  /** Position in every key and id; assigned once. */
+  readonly number: number;
+  readonly id: string;
+  readonly name: string;
+  readonly settings: SaleSettings;
+  readonly reservationTtlSeconds: number;
+  readonly createdAtMs: number;
+  readonly closedAtMs: number | null;
+}
+
+export interface ItemRow {
+  readonly saleNumber: number;
+  readonly saleId: string;
+  readonly sku: string;
+  readonly name: string;
+  readonly price: Money | null;
+  readonly total: number;
+  readonly sold: number;
+  readonly maxPerCustomer: number | null;
+}
+
+export interface NewItem {
+  readonly sku: string;
+  readonly name: string;
+  readonly stock: number;
+  readonly price: Money | null;
+  readonly maxPerCustomer: number | null;
+}
+
+export interface NewSale {
+  readonly id: string;
+  readonly name: string;
+  readonly opensAtMs: number | null;
+  readonly closesAtMs: number | null;
+  readonly reservationTtlSeconds: number;
+  readonly items: readonly NewItem[];
+}
+
+export interface OrderLine extends Line {
+  readonly price: Money | null;
+}
+
+export interface Order {
+  readonly orderId: string;
+  readonly reservationId: string;
+  readonly saleNumber: number;
+  readonly saleId: string;
+  /** Customer key. */
+  readonly customer: string;
+  readonly lines: readonly OrderLine[];
+  readonly paymentReference: string | null;
+  readonly confirmedAtMs: number;
+}
+
+export interface ConfirmRequest {
+  readonly reservationId: string;
+  readonly createdSeq: number;
+  readonly customer: string;
+  /** The token's subject: the ledger keeps the erasable mapping from customer key to it. */
+  readonly sub: string;
+  readonly orderId: string;
+  readonly lines: readonly Line[];
+  readonly paymentReference: string | null;
+}
+
+export type ConfirmDecision =
+  /** `seq`: the ledger entry that decided it; `order` is the stored one, also when it was decided before. */
+  | { readonly kind: 'confirmed'; readonly order: Order; readonly seq: number }
+  /** The ledger had not the stock or the cap left (the store had lost or oversold it), or decided against it before. */
+  | { readonly kind: 'refused' | 'expired' | 'released'; readonly seq: number };
+
+/** The gate's view of a sale. */
+export interface SaleLineage {
+  readonly saleNumber: number;
+  readonly epoch: number;
+  /** Identity of the store that holds this epoch, `run_id replid`; null while none was granted. */
+  readonly lineage: string | null;
+  /** Last ledger entry (l) of the sale. */
+  readonly entrySeq: number;
+  /** Closed and no longer kept in the store. */
+  readonly unloaded: boolean;
+}
+
+/** What a cold rebuild loads, from one consistent snapshot of the ledger. */
+export interface ColdSnapshot {
+  readonly settings: SaleSettings;
+  /** Larger than any transition number (r) the journal holds: the store continues after it. */
+  readonly lastSeq: number;
+  /** The last ledger entry (l) that the snapshot contains. */
+  readonly applied: number;
+  readonly items: readonly ItemRow[];
+  /** Units bought per customer and SKU. */
+  readonly bought: readonly { readonly customer: string; readonly sku: string; readonly quantity: number }[];
+  /** Live reservations, and those resolved in the last 24 h for replays. resolvedAtMs is null while live. */
+  readonly reservations: readonly (ReservationRecord & { readonly resolvedAtMs: number | null })[];
+}
+
+/** A reservation's last known state by the journal and the register, for ids the store no longer has. */
+export interface JournaledReservation {
+  readonly record: ReservationRecord;
+  readonly state: ReservationState;
+  readonly orderId: string | null;
+}
+
+/** A refused epoch: the sale is held by a newer one; begin again at step 1. */
+export class StaleEpoch extends Error {
+  override readonly name = 'StaleEpoch';
+}
+
+/** The commit was sent and its answer did not come: neither yes nor no. Answered 503; the retry reads the register. */
+export class AmbiguousCommit extends Error {
+  override readonly name = 'AmbiguousCommit';
+}
+
+/** The ledger could not be reached or did not answer in time, and surely nothing was committed. */
+export class LedgerUnavailable extends Error {
+  override readonly name = 'LedgerUnavailable';
+}

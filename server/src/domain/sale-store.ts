@@ -1,0 +1,163 @@
+// The stock of one sale: commands and replies. Two true implementations stand behind this interface, the
+// Redis function library (stock/) and the pure reference model (domain/sale-model.ts); one conformance
+// suite runs on both. Commands come in batches and are decided in order; duplicates within a batch see each other.
+import type { Line, ReservationRecord } from './reservation.ts';
+
+/** Sale-wide settings as the stock store enforces them. Epoch milliseconds; null = no bound. */
+export interface SaleSettings {
+  readonly opensAtMs: number | null;
+  readonly closesAtMs: number | null;
+  readonly closed: boolean;
+}
+
+/** Stock of one item. available = total − reserved − sold; below zero only after the ledger overruled a loss. */
+export interface ItemStock {
+  readonly sku: string;
+  readonly total: number;
+  readonly reserved: number;
+  readonly sold: number;
+  /** Most units one customer may hold (live + bought); null = no cap. */
+  readonly maxPerCustomer: number | null;
+}
+
+export interface StockSnapshot {
+  readonly nowMs: number;
+  readonly settings: SaleSettings;
+  /** Last transition number (r) and last ledger entry applied (l). */
+  readonly seq: number;
+  readonly applied: number;
+  /** Live reservations: active and confirming. */
+  readonly live: number;
+  readonly items: readonly ItemStock[];
+}
+
+/** Attempts a minute; 0 = off. */
+export interface ReserveLimits {
+  readonly perCustomer: number;
+  readonly perAddress: number;
+}
+
+export interface ReserveCommand {
+  readonly reservationId: string;
+  readonly customer: string;
+  /** Address key for the rate window; empty = not counted by address. */
+  readonly address: string;
+  readonly lines: readonly Line[];
+  readonly ttlSeconds: number;
+  readonly fingerprint: string;
+}
+
+export type ReserveReply =
+  | { readonly kind: 'reserved'; readonly record: ReservationRecord }
+  | { readonly kind: 'replayed'; readonly record: ReservationRecord }
+  | { readonly kind: 'key-reused' }
+  | { readonly kind: 'rate-limited'; readonly window: 'customer' | 'address'; readonly retryAfterMs: number }
+  | { readonly kind: 'not-open'; readonly opensAtMs: number; readonly nowMs: number }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'limit-exceeded'; readonly sku: string; readonly limit: number; readonly held: number }
+  | { readonly kind: 'short'; readonly lines: readonly ShortLine[] }
+  | { readonly kind: 'unknown-sku'; readonly sku: string }
+  /** The event stream is at its cap: the ledger writer must catch up first. */
+  | { readonly kind: 'backlogged' };
+
+/** A line that asks for more than there is: what is available and what is reserved right now. */
+export interface ShortLine {
+  readonly sku: string;
+  readonly available: number;
+  readonly reserved: number;
+}
+
+export interface ReservationRef {
+  readonly reservationId: string;
+  readonly customer: string;
+}
+
+/** `missing`: the store has no record (never had, purged, or lost): the ledger must be asked. */
+export type PinReply =
+  | { readonly kind: 'pinned'; readonly record: ReservationRecord }
+  | { readonly kind: 'confirmed' | 'released' | 'expired' | 'lost' | 'missing' };
+
+export type ReleaseReply =
+  /** `again`: it was released before; nothing changed now. */
+  | { readonly kind: 'released'; readonly record: ReservationRecord; readonly again: boolean }
+  | { readonly kind: 'confirmed' | 'confirming' | 'expired' | 'lost' | 'missing' };
+
+/** The record as it stands at nowMs: an active one past its deadline reads `expired`. */
+export type ReadReply =
+  | { readonly kind: 'found'; readonly record: ReservationRecord; readonly nowMs: number }
+  | { readonly kind: 'missing' };
+
+/** An entry of the ledger's own numbering (l), to be applied to the stock store in order. */
+export type LedgerEntry = { readonly seq: number; readonly atMs: number } & (
+  | {
+      /** confirmed: sold; refused and expired: freed. */
+      readonly kind: 'confirmed' | 'refused' | 'expired';
+      readonly reservationId: string;
+      readonly createdSeq: number;
+      readonly customer: string;
+      readonly lines: readonly Line[];
+    }
+  | { readonly kind: 'item-added'; readonly sku: string; readonly total: number; readonly maxPerCustomer: number | null }
+  | { readonly kind: 'settings-changed'; readonly settings: SaleSettings }
+  | { readonly kind: 'closed' }
+);
+
+/** Transitions numbered in the stock store (r) and carried by the event stream to the journal. */
+export type TransitionKind = 'reserved' | 'confirming' | 'unpinned' | 'released' | 'expired';
+
+export interface Transition {
+  readonly seq: number;
+  /** Epoch of the lease under which it happened. */
+  readonly epoch: number;
+  readonly kind: TransitionKind;
+  readonly atMs: number;
+  readonly reservationId: string;
+  readonly createdSeq: number;
+  readonly customer: string;
+  readonly lines: readonly Line[];
+  /** Of the reservation; on `reserved` they make the record rebuildable. */
+  readonly ttlSeconds: number;
+  readonly deadlineMs: number;
+  readonly fingerprint: string;
+}
+
+/** The store may not answer: no live lease of the caller's epoch, a key is missing, or it is being rebuilt. Nothing was written. */
+export class NotReady extends Error {
+  override readonly name = 'NotReady';
+}
+
+export interface SaleStore {
+  /** Checks in this order: rate windows, replay, sale window, cap, stock; due reservations are expired first. */
+  reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]>;
+  /** Confirm, step 1: active → confirming, or a confirming one again; attempts + 1. */
+  pin(refs: readonly ReservationRef[]): Promise<PinReply[]>;
+  /** A definite failure before the commit: back to active if its attempt was the only one. */
+  unpin(refs: readonly ReservationRef[]): Promise<void>;
+  release(refs: readonly ReservationRef[]): Promise<ReleaseReply[]>;
+  read(ids: readonly string[]): Promise<ReadReply[]>;
+  snapshot(): Promise<StockSnapshot>;
+  /** Expires at most `limit` reservations that are due; `more` if others are. */
+  expire(limit: number): Promise<{ expired: number; more: boolean }>;
+  /** Confirming ones whose pin has ended, oldest first, for the resolver. */
+  duePins(limit: number): Promise<ReservationRecord[]>;
+  /**
+   * Applies entries in order, skipping those applied before. Stops at a gap; returns the last number applied,
+   * so that a caller with a gap fetches what is missing from `applied + 1`.
+   */
+  apply(entries: readonly LedgerEntry[]): Promise<number>;
+  /** Transitions waiting for the ledger writer, oldest first. */
+  pending(limit: number): Promise<Transition[]>;
+  /** Drops transitions up to this number: they are committed in the journal. */
+  trim(throughSeq: number, throughEpoch: number): Promise<void>;
+  /** Forgets resolved reservations older than 24 h (at most `limit`). */
+  purge(limit: number): Promise<number>;
+}
+
+// Bounds of the rules above, the same for both implementations.
+export const PIN_MIN_MS = 30_000;
+export const REPLAY_KEPT_MS = 24 * 60 * 60 * 1000;
+export const WINDOW_MS = 60_000;
+/** Most due reservations one reserve call expires before it decides. */
+export const SWEEP_IN_RESERVE = 256;
+/** Transitions waiting in the stream past which reserve answers `backlogged`. */
+export const STREAM_CAP = 200_000;

@@ -1,0 +1,126 @@
+// The typed edge to PostgreSQL, as the rest of the service sees it. Implemented by ledger.ts over server-side
+// functions in sql/migrations. Every method rejects with LedgerUnavailable when the ledger is out of reach and
+// nothing was committed, and with AmbiguousCommit when it cannot know.
+import type {
+  ColdSnapshot,
+  ConfirmDecision,
+  ConfirmRequest,
+  ItemRow,
+  JournaledReservation,
+  NewItem,
+  NewSale,
+  Order,
+  SaleLineage,
+  SaleRow,
+} from '../domain/ledger-facts.ts';
+import type { ReservationRecord } from '../domain/reservation.ts';
+import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
+
+export interface Page<T> {
+  readonly rows: readonly T[];
+  /** Opaque position after the last row; null at the end. */
+  readonly next: string | null;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** A cursor that this ledger did not make. The HTTP room answers 400. */
+export class BadCursor extends Error {
+  override readonly name = 'BadCursor';
+}
+
+export type CreateSaleResult =
+  | { readonly kind: 'created'; readonly sale: SaleRow }
+  | { readonly kind: 'sale-exists' }
+  | { readonly kind: 'sku-in-use'; readonly sku: string };
+
+export type AddItemsResult =
+  | { readonly kind: 'added'; readonly sale: SaleRow; readonly throughSeq: number }
+  | { readonly kind: 'unknown-sale' | 'sale-closed' }
+  | { readonly kind: 'sku-in-use'; readonly sku: string };
+
+export type CloseSaleResult =
+  /** `throughSeq`: the entry that closed it, also when it was closed before. */
+  { readonly kind: 'closed'; readonly sale: SaleRow; readonly throughSeq: number } | { readonly kind: 'unknown-sale' };
+
+export interface LedgerContract {
+  // Sales and items
+  /** Writes the sale, its items and its first entries, all or nothing; number assigned, epoch 0, no lineage. */
+  createSale(sale: NewSale, operator: string): Promise<CreateSaleResult>;
+  /** Each item becomes one `item-added` entry under the sale's row lock. A SKU already in this sale is `sku-in-use`. */
+  addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<AddItemsResult>;
+  closeSale(saleId: string, operator: string): Promise<CloseSaleResult>;
+  saleById(id: string): Promise<SaleRow | null>;
+  saleByNumber(saleNumber: number): Promise<SaleRow | null>;
+  /** Newest first. */
+  sales(page: PageRequest): Promise<Page<SaleRow>>;
+  anySaleExists(): Promise<boolean>;
+  /** Every item with one of these SKUs: in the open sale if there is one, else the next to open, else the last. */
+  itemsBySku(skus: readonly string[]): Promise<ItemRow[]>;
+  itemsOfSale(saleNumber: number): Promise<ItemRow[]>;
+  /** Each SKU once (chosen as in itemsBySku), by SKU; of one sale if given. */
+  items(saleId: string | null, page: PageRequest): Promise<Page<ItemRow>>;
+
+  // Confirm
+  /** One transaction for a batch of one sale, decided in order (protocols §4, step 2). @throws StaleEpoch */
+  confirm(saleNumber: number, epoch: number, requests: readonly ConfirmRequest[]): Promise<ConfirmDecision[]>;
+  /** The resolver: writes `expired` for those without an outcome; reports what stands. @throws StaleEpoch */
+  resolveExpired(
+    saleNumber: number,
+    epoch: number,
+    records: readonly ReservationRecord[],
+  ): Promise<('confirmed' | 'refused' | 'expired' | 'released')[]>;
+  /** Entries after `seq`, in order. */
+  entriesAfter(saleNumber: number, seq: number, limit: number): Promise<LedgerEntry[]>;
+
+  // Journal
+  /** Appends transitions, ignoring those already there. @throws StaleEpoch if the sale's epoch is not `epoch`. */
+  appendTransitions(saleNumber: number, epoch: number, transitions: readonly Transition[]): Promise<void>;
+  /** Transitions after `seq`, in order. */
+  transitionsAfter(saleNumber: number, seq: number, limit: number): Promise<Transition[]>;
+  /** The last transition number in the journal; 0 if none. */
+  lastTransition(saleNumber: number): Promise<number>;
+
+  // Lineage and rebuild
+  /** Of every sale that is not unloaded. */
+  lineages(): Promise<SaleLineage[]>;
+  lineage(saleNumber: number): Promise<SaleLineage | null>;
+  /** Runs `work` under the sale's rebuild lock (a session advisory lock); null if another process holds it. */
+  withRebuildLock<T>(saleNumber: number, work: () => Promise<T>): Promise<T | null>;
+  /**
+   * Commits epoch + 1 (row locked FOR UPDATE), records the old epoch's end (its last journaled transition), and
+   * clears the lineage. Returns the new epoch and the recorded ends of all earlier epochs.
+   */
+  beginEpoch(saleNumber: number): Promise<{ epoch: number; ends: ReadonlyMap<number, number> }>;
+  /** Records who holds the epoch; false if the epoch has moved on. */
+  recordLineage(saleNumber: number, epoch: number, lineage: string): Promise<boolean>;
+  /** One REPEATABLE READ snapshot. */
+  coldSnapshot(saleNumber: number): Promise<ColdSnapshot>;
+  /** Marks a closed sale as no longer kept in the store. */
+  markUnloaded(saleNumber: number): Promise<void>;
+
+  // Reads
+  order(orderId: string): Promise<Order | null>;
+  orderOfReservation(reservationId: string, createdSeq: number | null): Promise<Order | null>;
+  /** Newest first. */
+  ordersOf(customer: string, page: PageRequest): Promise<Page<Order>>;
+  /** Null if the journal has never seen it. The latest life of the id. */
+  reservation(reservationId: string): Promise<JournaledReservation | null>;
+  /** Newest first. */
+  reservationsOf(customer: string, page: PageRequest): Promise<Page<JournaledReservation>>;
+
+  // Process
+  /** A secret of `bytes` random bytes, made on first use and the same ever after. */
+  secret(name: string, bytes: number): Promise<Uint8Array>;
+  /** Holds or takes the named turn for `ttlMs`; true while it is ours. Database clock. */
+  takeTurn(name: string, holder: string, ttlMs: number): Promise<boolean>;
+  giveTurn(name: string, holder: string): Promise<void>;
+  /** Invariants I1–I3 of the ledger alone for a sale: human-readable violations, empty when all hold. */
+  verifySale(saleNumber: number): Promise<string[]>;
+  /** Is the schema the one this service was built for, and does the database answer? Throws with words if not. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

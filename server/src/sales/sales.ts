@@ -1,0 +1,30 @@
+// Sales and items as the HTTP room calls them.
+import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+import type { Refusal } from '@holdfast/contract/problems';
+import type { ItemStock, SaleSettings } from '../domain/sale-store.ts';
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+/** An item with its stock as of one moment of the store's clock. */
+export interface ItemView {
+  readonly row: ItemRow;
+  readonly stock: ItemStock;
+  readonly settings: SaleSettings;
+  readonly asOfMs: number;
+}
+
+export interface SaleView {
+  readonly row: SaleRow;
+  readonly items: readonly ItemRow[];
+}
+
+export interface SaleVerbs {
+  item(sku: string): Promise<Answer<ItemView>>;
+  items(saleId: string | null, limit: number, cursor: string | null): Promise<Answer<{ rows: ItemView[]; next: string | null }>>;
+  sale(saleId: string): Promise<Answer<SaleView>>;
+  sales(limit: number, cursor: string | null): Promise<Answer<{ rows: SaleView[]; next: string | null }>>;
+  /** Returns once the sale can be reserved from, by any process. */
+  create(sale: NewSale, operator: string): Promise<Answer<SaleView>>;
+  addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<Answer<SaleView>>;
+  close(saleId: string, operator: string): Promise<Answer<SaleView>>;
+}
