@@ -44,7 +44,8 @@ export type AddItemsResult =
 
 export type CloseSaleResult =
   /** `throughSeq`: the entry that closed it, also when it was closed before. */
-  { readonly kind: 'closed'; readonly sale: SaleRow; readonly throughSeq: number } | { readonly kind: 'unknown-sale' };
+  | { readonly kind: 'closed'; readonly sale: SaleRow; readonly throughSeq: number }
+  | { readonly kind: 'unknown-sale' };
 
 export interface LedgerContract {
   // Sales and items
@@ -92,9 +93,12 @@ export interface LedgerContract {
   withRebuildLock<T>(saleNumber: number, work: () => Promise<T>): Promise<T | null>;
   /**
    * Commits epoch + 1 (row locked FOR UPDATE), records the old epoch's end (its last journaled transition), and
-   * clears the lineage. Returns the new epoch and the recorded ends of all earlier epochs.
+   * clears the lineage. Returns the new epoch, the recorded ends of all earlier epochs, and the latest earlier epoch
+   * whose lineage was ever recorded (null if none): epochs that were begun but never granted made no history.
    */
-  beginEpoch(saleNumber: number): Promise<{ epoch: number; ends: ReadonlyMap<number, number> }>;
+  beginEpoch(
+    saleNumber: number,
+  ): Promise<{ epoch: number; ends: ReadonlyMap<number, number>; lastGranted: number | null }>;
   /** Records who holds the epoch; false if the epoch has moved on. */
   recordLineage(saleNumber: number, epoch: number, lineage: string): Promise<boolean>;
   /** One REPEATABLE READ snapshot. */

@@ -29,14 +29,20 @@ export interface ReservationView {
   readonly orderId: string | null;
 }
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 export interface ReservationVerbs {
   /** `replayed`: built anew from the record, as first given (status active, first deadline). */
   reserve(request: ReserveRequest): Promise<Answer<{ view: ReservationView; replayed: boolean }>>;
   /** The id must have passed Ids.saleOf for this customer; `saleNumber` is its result. Likewise below. */
   read(customer: Customer, saleNumber: number, reservationId: string): Promise<Answer<ReservationView>>;
-  list(customer: Customer, limit: number, cursor: string | null): Promise<Answer<{ rows: ReservationView[]; next: string | null }>>;
+  list(
+    customer: Customer,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: ReservationView[]; next: string | null }>>;
   release(customer: Customer, saleNumber: number, reservationId: string): Promise<Answer<ReservationView>>;
   confirm(
     customer: Customer,
@@ -45,5 +51,9 @@ export interface ReservationVerbs {
     paymentReference: string | null,
   ): Promise<Answer<Order>>;
   order(orderId: string): Promise<Answer<Order>>;
-  orders(customer: Customer, limit: number, cursor: string | null): Promise<Answer<{ rows: readonly Order[]; next: string | null }>>;
+  orders(
+    customer: Customer,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: readonly Order[]; next: string | null }>>;
 }

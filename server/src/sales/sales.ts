@@ -1,9 +1,12 @@
 // Sales and items as the HTTP room calls them.
-import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+
 import type { Refusal } from '@holdfast/contract/problems';
+import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
 import type { ItemStock, SaleSettings } from '../domain/sale-store.ts';
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /** An item with its stock as of one moment of the store's clock. */
 export interface ItemView {
@@ -20,7 +23,11 @@ export interface SaleView {
 
 export interface SaleVerbs {
   item(sku: string): Promise<Answer<ItemView>>;
-  items(saleId: string | null, limit: number, cursor: string | null): Promise<Answer<{ rows: ItemView[]; next: string | null }>>;
+  items(
+    saleId: string | null,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: ItemView[]; next: string | null }>>;
   sale(saleId: string): Promise<Answer<SaleView>>;
   sales(limit: number, cursor: string | null): Promise<Answer<{ rows: SaleView[]; next: string | null }>>;
   /** Returns once the sale can be reserved from, by any process. */

@@ -1,0 +1,98 @@
+// Natural batching. A command goes at once when nothing is in flight; while batches are, the next ones
+// gather and go together. No timer: an idle service adds no latency, a busy one shares its round trips
+// (measured: 39 → 18 µs of Redis CPU a reservation).
+
+/** The queue is at its bound: the caller answers 503 and the client comes back. */
+export class Overloaded extends Error {
+  override readonly name = 'Overloaded';
+}
+
+export interface BatcherOptions<C, R> {
+  /** Decides a batch in order; resolves to one reply a command. A rejection rejects the whole batch. */
+  readonly send: (commands: C[]) => Promise<readonly R[]>;
+  /** Most commands a batch: 128 keeps a function call below a millisecond. */
+  readonly maxBatch: number;
+  /** Batches under way at once: one being decided, one on the wire. */
+  readonly maxInFlight: number;
+  /** Commands waiting beyond which `run` rejects with Overloaded. */
+  readonly maxQueued: number;
+  /** Size of one command, where commands differ (lines of a cart); a batch holds at most maxWeight unless one command alone is heavier. */
+  readonly weigh?: (command: C) => number;
+  readonly maxWeight?: number;
+}
+
+interface Waiting<C, R> {
+  readonly command: C;
+  readonly resolve: (reply: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Batcher<C, R> {
+  private queue: Waiting<C, R>[] = [];
+  private inFlight = 0;
+
+  constructor(private readonly options: BatcherOptions<C, R>) {}
+
+  /** Commands waiting for a batch. */
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  run(command: C): Promise<R> {
+    if (this.queue.length >= this.options.maxQueued) {
+      return Promise.reject(new Overloaded(`${this.queue.length} commands are waiting`));
+    }
+    return new Promise<R>((resolve, reject) => {
+      this.queue.push({ command, resolve, reject });
+      if (this.inFlight < this.options.maxInFlight) this.sendNext();
+    });
+  }
+
+  private takeBatch(): Waiting<C, R>[] {
+    const { maxBatch, weigh, maxWeight = Number.POSITIVE_INFINITY } = this.options;
+    let count = Math.min(maxBatch, this.queue.length);
+    if (weigh) {
+      let weight = 0;
+      for (let i = 0; i < count; i++) {
+        weight += weigh((this.queue[i] as Waiting<C, R>).command);
+        if (weight > maxWeight) {
+          count = Math.max(1, i);
+          break;
+        }
+      }
+    }
+    if (count === this.queue.length) {
+      const batch = this.queue;
+      this.queue = [];
+      return batch;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private sendNext(): void {
+    const batch = this.takeBatch();
+    if (batch.length === 0) return;
+    this.inFlight++;
+    this.options
+      .send(batch.map((waiting) => waiting.command))
+      .then(
+        (replies) => settle(batch, replies),
+        (error: unknown) => {
+          for (const waiting of batch) waiting.reject(error);
+        },
+      )
+      .finally(() => {
+        this.inFlight--;
+        if (this.queue.length > 0) this.sendNext();
+      });
+  }
+}
+
+function settle<C, R>(batch: readonly Waiting<C, R>[], replies: readonly R[]): void {
+  if (replies.length !== batch.length) {
+    const error = new Error(`a batch of ${batch.length} commands got ${replies.length} replies`);
+    for (const waiting of batch) waiting.reject(error);
+    return;
+  }
+  for (let i = 0; i < batch.length; i++) batch[i]?.resolve(replies[i] as R);
+}

@@ -1,0 +1,53 @@
+// Which sale a SKU belongs to, and what never changes about both, kept in memory. A SKU is in one open sale at a
+// time and moves on only when that sale is closed: so a hit is right until the store says `closed`, and a miss is
+// always asked anew (one query for all who miss at the same time), so that a sale made by another process is found at once.
+import { LRUCache } from 'lru-cache';
+import { Batcher } from '../domain/batcher.ts';
+import type { ItemRow, SaleRow } from '../domain/ledger-facts.ts';
+import type { LedgerContract } from './contract.ts';
+
+/** SKUs kept: a shop's whole drop, at about 300 bytes each. */
+const MAX_SKUS = 50_000;
+const MAX_SALES = 10_000;
+/** SKUs one query asks for. */
+const MAX_BATCH = 500;
+const MAX_QUEUED = 10_000;
+
+type CatalogLedger = Pick<LedgerContract, 'itemsBySku' | 'saleByNumber' | 'saleById'>;
+
+export class Catalog {
+  private readonly items = new LRUCache<string, ItemRow>({ max: MAX_SKUS });
+  private readonly sales = new LRUCache<number, SaleRow>({ max: MAX_SALES });
+  private readonly lookups: Batcher<string, ItemRow | null>;
+
+  constructor(private readonly ledger: CatalogLedger) {
+    this.lookups = new Batcher({
+      maxBatch: MAX_BATCH,
+      maxInFlight: 2,
+      maxQueued: MAX_QUEUED,
+      send: async (skus) => {
+        const found = new Map((await ledger.itemsBySku([...new Set(skus)])).map((item) => [item.sku, item]));
+        for (const item of found.values()) this.items.set(item.sku, item);
+        return skus.map((sku) => found.get(sku) ?? null);
+      },
+    });
+  }
+
+  /** The item now selling under this SKU, or the last one that did; null if there never was one. */
+  async item(sku: string): Promise<ItemRow | null> {
+    return this.items.get(sku) ?? (await this.lookups.run(sku));
+  }
+
+  /** The same, past the cache: after the store said `closed`, the SKU may have moved to another sale. */
+  async freshItem(sku: string): Promise<ItemRow | null> {
+    return await this.lookups.run(sku);
+  }
+
+  async sale(saleNumber: number): Promise<SaleRow | null> {
+    const known = this.sales.get(saleNumber);
+    if (known) return known;
+    const row = await this.ledger.saleByNumber(saleNumber);
+    if (row) this.sales.set(saleNumber, row);
+    return row;
+  }
+}

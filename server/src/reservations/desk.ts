@@ -1,0 +1,248 @@
+// The desk: the customer's verbs over the stock store and the ledger. Redis decides who may try; PostgreSQL decides
+// who has bought.
+import type { Refusal } from '@holdfast/contract/problems';
+import { fingerprint, type Ids, saleNumberOf } from '../domain/ids.ts';
+import type { ItemRow, Order, SaleRow } from '../domain/ledger-facts.ts';
+import { type Line, mergeLines, packLines, type ReservationRecord } from '../domain/reservation.ts';
+import type { ReserveLimits } from '../domain/sale-store.ts';
+import type { Catalog } from '../ledger/catalog.ts';
+import type { LedgerContract } from '../ledger/contract.ts';
+import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
+import { Confirm } from './confirm.ts';
+import { Journaled } from './journaled.ts';
+import {
+  ALREADY_CONFIRMED,
+  CONFIRM_IN_PROGRESS,
+  EXPIRED,
+  LOST,
+  refusalOf,
+  SPANNING_SALES,
+  ttlTooLong,
+  UNKNOWN_ORDER,
+  UNKNOWN_RESERVATION,
+  unknownSku,
+} from './refusals.ts';
+import type { Relay } from './relay.ts';
+import type { Answer, Customer, ReservationVerbs, ReservationView, ReserveRequest } from './reservations.ts';
+
+/** Version of the answer's format: part of what a replay is built from, so of the fingerprint. */
+const ANSWER_VERSION = 1;
+
+export interface DeskOptions {
+  readonly ledger: LedgerContract;
+  readonly catalog: Catalog;
+  readonly ids: Ids;
+  readonly relay: Relay;
+  readonly limits: ReserveLimits;
+  readonly channelOf: (saleNumber: number) => SaleChannel;
+  readonly open: OpenSale;
+  /** Waits, bounded, until the journal has what the stores were seen to have done: lists are read from it. */
+  readonly journalReached: () => Promise<void>;
+  readonly onLost: () => void;
+  readonly onLedgerFailure: () => void;
+}
+
+type Found = { sale: SaleRow; refusal?: never } | { sale?: never; refusal: Refusal };
+
+export class Desk implements ReservationVerbs {
+  private readonly confirms: Confirm;
+  private readonly journaled: Journaled;
+
+  constructor(private readonly options: DeskOptions) {
+    this.journaled = new Journaled(options.ledger, options.onLost);
+    this.confirms = new Confirm({ ...options, journaled: this.journaled });
+  }
+
+  async reserve(request: ReserveRequest): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
+    const lines = mergeLines(request.lines);
+    const found = await this.saleOf(lines, (sku) => this.options.catalog.item(sku));
+    if (!found.sale) return { ok: false, refusal: found.refusal };
+    const first = await this.reserveIn(found.sale, request, lines);
+    if (first.ok || (first.refusal.code !== 'sale-closed' && first.refusal.code !== 'unknown-sku'))
+      return first;
+    return await this.reserveElsewhere(found.sale, request, lines, first);
+  }
+
+  async read(
+    customer: Customer,
+    saleNumber: number,
+    reservationId: string,
+  ): Promise<Answer<ReservationView>> {
+    const reply = await this.options.channelOf(saleNumber).read(reservationId);
+    if (reply.kind === 'found') {
+      if (reply.record.customer !== customer.key) return { ok: false, refusal: UNKNOWN_RESERVATION };
+      return await this.viewOrLost(saleNumber, reply.record);
+    }
+    const known = await this.journaled.find(reservationId);
+    return known
+      ? await this.viewOrLost(saleNumber, { ...known.record, state: known.state })
+      : { ok: false, refusal: LOST };
+  }
+
+  async list(
+    customer: Customer,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: ReservationView[]; next: string | null }>> {
+    await this.options.journalReached();
+    const page = await this.options.ledger.reservationsOf(customer.key, { limit, cursor });
+    const rows = await Promise.all(
+      page.rows.map(async ({ record, state }) => {
+        const sale = await this.saleByNumber(saleNumberOf(record.reservationId));
+        const settled = state !== 'active' && state !== 'confirming';
+        const current = settled ? { ...record, state } : await this.current(sale.number, record);
+        return this.view(sale, current);
+      }),
+    );
+    return { ok: true, value: { rows, next: page.next } };
+  }
+
+  async release(
+    customer: Customer,
+    saleNumber: number,
+    reservationId: string,
+  ): Promise<Answer<ReservationView>> {
+    const reply = await this.options.channelOf(saleNumber).release({ reservationId, customer: customer.key });
+    switch (reply.kind) {
+      case 'released':
+        return await this.viewOrLost(saleNumber, reply.record);
+      case 'confirmed':
+        return { ok: false, refusal: ALREADY_CONFIRMED };
+      case 'confirming':
+        return { ok: false, refusal: CONFIRM_IN_PROGRESS };
+      case 'expired':
+        return { ok: false, refusal: EXPIRED };
+      case 'lost':
+        return { ok: false, refusal: LOST };
+      case 'missing':
+        return await this.releaseForgotten(saleNumber, reservationId);
+    }
+  }
+
+  confirm(
+    customer: Customer,
+    saleNumber: number,
+    reservationId: string,
+    paymentReference: string | null,
+  ): Promise<Answer<Order>> {
+    return this.confirms.run(customer, saleNumber, reservationId, paymentReference);
+  }
+
+  async order(orderId: string): Promise<Answer<Order>> {
+    const order = await this.options.ledger.order(orderId);
+    return order ? { ok: true, value: order } : { ok: false, refusal: UNKNOWN_ORDER };
+  }
+
+  async orders(
+    customer: Customer,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: readonly Order[]; next: string | null }>> {
+    return { ok: true, value: await this.options.ledger.ordersOf(customer.key, { limit, cursor }) };
+  }
+
+  /** The one sale all lines belong to. */
+  private async saleOf(
+    lines: readonly Line[],
+    item: (sku: string) => Promise<ItemRow | null>,
+  ): Promise<Found> {
+    const items = await Promise.all(lines.map((line) => item(line.sku)));
+    const [first] = items;
+    if (!first || items.some((one) => one === null)) return { refusal: unknownSku(lines.length) };
+    if (items.some((one) => one?.saleNumber !== first.saleNumber)) return { refusal: SPANNING_SALES };
+    return { sale: await this.saleByNumber(first.saleNumber) };
+  }
+
+  private async reserveIn(
+    sale: SaleRow,
+    request: ReserveRequest,
+    lines: readonly Line[],
+  ): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
+    const { ids, limits } = this.options;
+    const ttlSeconds = request.ttlSeconds ?? sale.reservationTtlSeconds;
+    if (ttlSeconds > sale.reservationTtlSeconds)
+      return { ok: false, refusal: ttlTooLong(sale.reservationTtlSeconds) };
+    const reply = await this.options.channelOf(sale.number).reserve({
+      reservationId: ids.reservationId(sale.number, request.customer.key, request.idempotencyKey),
+      customer: request.customer.key,
+      address: request.address === '' ? '' : ids.addressKey(request.address),
+      lines,
+      ttlSeconds,
+      fingerprint: fingerprint(`${ANSWER_VERSION} ${ttlSeconds} ${packLines(lines)}`),
+    });
+    if (reply.kind === 'reserved' || reply.kind === 'replayed') {
+      return {
+        ok: true,
+        value: { view: asFirstGiven(sale, reply.record), replayed: reply.kind === 'replayed' },
+      };
+    }
+    return { ok: false, refusal: refusalOf(reply, limits, lines.length === 1) };
+  }
+
+  /** The store closed the sale, or has not heard of an item yet: the SKU may be on sale elsewhere, or in a moment. */
+  private async reserveElsewhere(
+    before: SaleRow,
+    request: ReserveRequest,
+    lines: readonly Line[],
+    refused: Answer<{ view: ReservationView; replayed: boolean }>,
+  ): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
+    const found = await this.saleOf(lines, (sku) => this.options.catalog.freshItem(sku));
+    if (!found.sale) return { ok: false, refusal: found.refusal };
+    const moved = found.sale.number !== before.number;
+    if (!moved && !refused.ok && refused.refusal.code === 'sale-closed') return refused;
+    if (!moved) await this.options.relay.catchUpFromStore(this.options.channelOf(before.number));
+    return await this.reserveIn(found.sale, request, lines);
+  }
+
+  private async releaseForgotten(
+    saleNumber: number,
+    reservationId: string,
+  ): Promise<Answer<ReservationView>> {
+    const known = await this.journaled.find(reservationId);
+    switch (known?.state) {
+      case 'released':
+        return await this.viewOrLost(saleNumber, { ...known.record, state: 'released' });
+      case 'confirmed':
+        return { ok: false, refusal: ALREADY_CONFIRMED };
+      case 'expired':
+        return { ok: false, refusal: EXPIRED };
+      default:
+        return { ok: false, refusal: LOST };
+    }
+  }
+
+  /** A live one by the journal, as the store has it now. */
+  private async current(saleNumber: number, record: ReservationRecord): Promise<ReservationRecord> {
+    const reply = await this.options.channelOf(saleNumber).read(record.reservationId);
+    return reply.kind === 'found' ? reply.record : record;
+  }
+
+  private async viewOrLost(saleNumber: number, record: ReservationRecord): Promise<Answer<ReservationView>> {
+    if (record.state === 'lost') return { ok: false, refusal: LOST };
+    return { ok: true, value: this.view(await this.saleByNumber(saleNumber), record) };
+  }
+
+  private view(sale: SaleRow, record: ReservationRecord): ReservationView {
+    const { reservationId, createdSeq, customer, state } = record;
+    const orderId =
+      state === 'confirmed' ? this.options.ids.orderId(reservationId, createdSeq, customer) : null;
+    return { saleId: sale.id, record, status: state, orderId };
+  }
+
+  private async saleByNumber(saleNumber: number): Promise<SaleRow> {
+    const sale = await this.options.catalog.sale(saleNumber);
+    if (!sale) throw new Error(`sale number ${saleNumber} is in an id but not in the ledger`);
+    return sale;
+  }
+}
+
+/** The answer first given, built anew: status and deadline as they were then. */
+function asFirstGiven(sale: SaleRow, record: ReservationRecord): ReservationView {
+  const first: ReservationRecord = {
+    ...record,
+    state: 'active',
+    deadlineMs: record.createdAtMs + record.ttlSeconds * 1000,
+    attempts: 0,
+  };
+  return { saleId: sale.id, record: first, status: 'active', orderId: null };
+}

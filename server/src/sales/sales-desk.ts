@@ -1,0 +1,129 @@
+// Sales and items: the operator's verbs, and what anyone may read. Names and prices come from the ledger, stock from
+// the store, so that an item read reflects every answer already sent by any process.
+import type { Refusal } from '@holdfast/contract/problems';
+import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+import type { StockSnapshot } from '../domain/sale-store.ts';
+import type { Catalog } from '../ledger/catalog.ts';
+import type { LedgerContract } from '../ledger/contract.ts';
+import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
+import type { Answer, ItemView, SaleVerbs, SaleView } from './sales.ts';
+
+export interface SalesDeskOptions {
+  readonly ledger: LedgerContract;
+  readonly catalog: Catalog;
+  readonly channelOf: (saleNumber: number) => SaleChannel;
+  readonly open: OpenSale;
+  /** Brings the ledger's newest entries to the store. */
+  readonly deliver: (saleNumber: number) => Promise<void>;
+}
+
+const UNKNOWN_SALE: Refusal = { code: 'unknown-sale', detail: 'No sale has this id. List the sales to see which there are.' };
+const UNKNOWN_SKU: Refusal = { code: 'unknown-sku', detail: 'No item has this SKU. List the items to see what is on sale.' };
+const STORE_NOT_READY: Refusal = {
+  code: 'unavailable',
+  detail: 'The ledger has the change, but the stock store is not ready yet; it takes it over by itself. Read the sale again in a moment.',
+  retryAfterSeconds: 1,
+};
+
+export class SalesDesk implements SaleVerbs {
+  constructor(private readonly options: SalesDeskOptions) {}
+
+  async item(sku: string): Promise<Answer<ItemView>> {
+    const row = await this.options.catalog.item(sku);
+    if (!row) return { ok: false, refusal: UNKNOWN_SKU };
+    const view = this.view(row, await this.options.channelOf(row.saleNumber).snapshot());
+    if (view && !view.settings.closed) return { ok: true, value: view };
+    // Closed: the SKU may be in another sale by now. Not in the store yet: an entry is on its way.
+    const fresh = await this.options.catalog.freshItem(sku);
+    if (!fresh) return { ok: false, refusal: UNKNOWN_SKU };
+    if (!view) await this.options.deliver(fresh.saleNumber);
+    const again = this.view(fresh, await this.options.channelOf(fresh.saleNumber).snapshot());
+    return again ? { ok: true, value: again } : { ok: false, refusal: STORE_NOT_READY };
+  }
+
+  async items(
+    saleId: string | null,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: ItemView[]; next: string | null }>> {
+    if (saleId !== null && !(await this.options.ledger.saleById(saleId))) return { ok: false, refusal: UNKNOWN_SALE };
+    const page = await this.options.ledger.items(saleId, { limit, cursor });
+    const saleNumbers = [...new Set(page.rows.map((row) => row.saleNumber))];
+    const snapshots = new Map(
+      await Promise.all(
+        saleNumbers.map(async (n) => [n, await this.options.channelOf(n).snapshot()] as const),
+      ),
+    );
+    const rows: ItemView[] = [];
+    for (const row of page.rows) {
+      const snapshot = snapshots.get(row.saleNumber);
+      const view = snapshot && this.view(row, snapshot);
+      if (view) rows.push(view);
+    }
+    return { ok: true, value: { rows, next: page.next } };
+  }
+
+  async sale(saleId: string): Promise<Answer<SaleView>> {
+    const row = await this.options.ledger.saleById(saleId);
+    return row ? { ok: true, value: await this.withItems(row) } : { ok: false, refusal: UNKNOWN_SALE };
+  }
+
+  async sales(limit: number, cursor: string | null): Promise<Answer<{ rows: SaleView[]; next: string | null }>> {
+    const page = await this.options.ledger.sales({ limit, cursor });
+    const rows = await Promise.all(page.rows.map((row) => this.withItems(row)));
+    return { ok: true, value: { rows, next: page.next } };
+  }
+
+  async create(sale: NewSale, operator: string): Promise<Answer<SaleView>> {
+    const result = await this.options.ledger.createSale(sale, operator);
+    if (result.kind === 'sale-exists') {
+      const detail = 'A sale with this id exists already. Choose another id, or add items to that sale.';
+      return { ok: false, refusal: { code: 'sale-exists', detail } };
+    }
+    if (result.kind === 'sku-in-use') return { ok: false, refusal: skuInUse(result.sku) };
+    if (!(await this.options.open(result.sale.number))) return { ok: false, refusal: STORE_NOT_READY };
+    return { ok: true, value: await this.withItems(result.sale) };
+  }
+
+  async addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<Answer<SaleView>> {
+    const result = await this.options.ledger.addItems(saleId, items, operator);
+    switch (result.kind) {
+      case 'unknown-sale':
+        return { ok: false, refusal: UNKNOWN_SALE };
+      case 'sale-closed':
+        return { ok: false, refusal: { code: 'sale-closed', detail: 'The sale is closed. Create another sale for these items.' } };
+      case 'sku-in-use':
+        return { ok: false, refusal: skuInUse(result.sku) };
+      case 'added':
+        return await this.delivered(result.sale);
+    }
+  }
+
+  async close(saleId: string, operator: string): Promise<Answer<SaleView>> {
+    const result = await this.options.ledger.closeSale(saleId, operator);
+    if (result.kind === 'unknown-sale') return { ok: false, refusal: UNKNOWN_SALE };
+    return await this.delivered(result.sale);
+  }
+
+  private async delivered(row: SaleRow): Promise<Answer<SaleView>> {
+    await this.options.deliver(row.number);
+    return { ok: true, value: await this.withItems(row) };
+  }
+
+  private async withItems(row: SaleRow): Promise<SaleView> {
+    return { row, items: await this.options.ledger.itemsOfSale(row.number) };
+  }
+
+  private view(row: ItemRow, snapshot: StockSnapshot): ItemView | null {
+    const stock = snapshot.items.find((item) => item.sku === row.sku);
+    return stock ? { row, stock, settings: snapshot.settings, asOfMs: snapshot.nowMs } : null;
+  }
+}
+
+function skuInUse(sku: string): Refusal {
+  return {
+    code: 'sku-in-use',
+    detail: 'A SKU is in one open sale at a time, and once in each. Close the other sale first, or use another SKU.',
+    members: { sku },
+  };
+}

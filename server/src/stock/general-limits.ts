@@ -1,0 +1,65 @@
+// The limits on everything but reserve: one window pair for all processes, one batched call, no lease.
+import type { Redis } from 'ioredis';
+import { Batcher } from '../domain/batcher.ts';
+import { GENERAL_WINDOW_KEYS } from './keys.ts';
+import { call } from './library.ts';
+
+const MAX_BATCH = 256;
+const MAX_QUEUED = 20_000;
+
+/** Attempts a minute; 0 = off. */
+export interface GeneralLimitSettings {
+  readonly perCustomer: number;
+  readonly perAddress: number;
+}
+
+interface Attempt {
+  readonly customer: string;
+  readonly address: string;
+}
+
+/** null = passed and counted; else which window refused, and when the next attempt would pass. */
+export type LimitVerdict = null | {
+  readonly window: 'customer' | 'address';
+  readonly retryAfterSeconds: number;
+};
+
+export class GeneralLimits {
+  private readonly batcher: Batcher<Attempt, LimitVerdict>;
+
+  constructor(
+    redis: Redis,
+    private readonly settings: GeneralLimitSettings,
+  ) {
+    this.batcher = new Batcher({
+      maxBatch: MAX_BATCH,
+      maxInFlight: 2,
+      maxQueued: MAX_QUEUED,
+      send: async (attempts) => {
+        const { perCustomer, perAddress } = settings;
+        const reply = await call(redis, 'hf_limit', GENERAL_WINDOW_KEYS, [
+          '',
+          attempts.length,
+          ...attempts.flatMap((a) => [a.customer, perCustomer, a.address, perAddress]),
+        ]);
+        return reply.map((word) => readVerdict(String(word)));
+      },
+    });
+  }
+
+  /** @throws StockUnavailable: the caller decides whether to answer without a limit. */
+  async attempt(customer: string, address: string): Promise<LimitVerdict> {
+    const { perCustomer, perAddress } = this.settings;
+    if ((perCustomer === 0 || customer === '') && (perAddress === 0 || address === '')) return null;
+    return await this.batcher.run({ customer, address });
+  }
+}
+
+function readVerdict(word: string): LimitVerdict {
+  if (word === 'pass') return null;
+  const [window, ms] = word.split(' ');
+  return {
+    window: window === 'address' ? 'address' : 'customer',
+    retryAfterSeconds: Math.ceil(Number(ms) / 1000),
+  };
+}

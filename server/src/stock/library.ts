@@ -1,0 +1,110 @@
+// Loads the function library and talks to it. Functions, not EVAL; an older service never replaces a newer library.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Redis, ReplyError } from 'ioredis';
+import { StockUnavailable } from './connect.ts';
+
+const SOURCE = readFileSync(path.join(import.meta.dir, '../../lua/holdfast.lua'), 'utf8');
+
+/** Version of the library this service was built with, as its source says. */
+export const LIBRARY_VERSION = Number(/^local VERSION = (\d+)$/m.exec(SOURCE)?.[1] ?? Number.NaN);
+
+/** Which server answered, and its clock before anything else was read. */
+export interface StoreIdentity {
+  readonly nowMs: number;
+  /** `run_id replid`: changes with every start and every promotion. */
+  readonly lineage: string;
+  readonly runId: string;
+  readonly replid: string;
+  readonly role: string;
+  readonly libraryVersion: number;
+}
+
+export type Reply = (string | number | null)[];
+
+/**
+ * Calls a library function; a reply is an array of strings.
+ * @throws StockUnavailable when Redis does not answer, refuses for want of memory, or is loading; the call may have run.
+ */
+export async function call(
+  redis: Redis,
+  name: string,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<Reply> {
+  try {
+    return (await redis.call(
+      'FCALL',
+      name,
+      keys.length,
+      ...(keys as string[]),
+      ...(args as string[]),
+    )) as Reply;
+  } catch (error) {
+    if (error instanceof ReplyError && /Function not found/.test((error as Error).message)) {
+      await loadLibrary(redis);
+      return (await redis.call(
+        'FCALL',
+        name,
+        keys.length,
+        ...(keys as string[]),
+        ...(args as string[]),
+      )) as Reply;
+    }
+    throw unavailable(error);
+  }
+}
+
+/** Redis's own refusals that pass by themselves. Anything else that Lua says is a bug and surfaces as it is. */
+const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|MISCONF)\b/;
+
+function unavailable(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof ReplyError && !PASSING.test(message)) return error;
+  return new StockUnavailable(`Redis did not answer: ${message}`);
+}
+
+export async function identify(redis: Redis): Promise<StoreIdentity> {
+  const [nowMs, runId, replid, role, version] = await call(redis, 'hf_identity', [], []);
+  return {
+    nowMs: Number(nowMs),
+    lineage: `${runId} ${replid}`,
+    runId: String(runId),
+    replid: String(replid),
+    role: String(role),
+    libraryVersion: Number(version),
+  };
+}
+
+/**
+ * Makes sure that the server has this service's library. Replacing one ends every lease on the server; the gate
+ * notices and grants anew.
+ * @throws when the server has a newer one: this service is the older part and must be updated.
+ */
+export async function loadLibrary(redis: Redis): Promise<void> {
+  const present = await loadedVersion(redis);
+  if (present === LIBRARY_VERSION) return;
+  if (present !== null && present > LIBRARY_VERSION) {
+    throw new Error(
+      `Redis holds function library version ${present}, this service was built for ${LIBRARY_VERSION}. ` +
+        'A newer Holdfast uses this Redis: update this one.',
+    );
+  }
+  try {
+    await redis.call('FUNCTION', 'LOAD', ...(present === null ? [] : ['REPLACE']), SOURCE);
+  } catch (error) {
+    // Another process loaded it between our look and our load: as good.
+    if (error instanceof ReplyError && /already exists/.test((error as Error).message)) return;
+    throw unavailable(error);
+  }
+}
+
+async function loadedVersion(redis: Redis): Promise<number | null> {
+  try {
+    const reply = (await redis.call('FCALL', 'hf_identity', 0)) as Reply;
+    return Number(reply[4]);
+  } catch (error) {
+    if (error instanceof ReplyError && /Function not found/.test((error as Error).message)) return null;
+    throw unavailable(error);
+  }
+}

@@ -1,0 +1,197 @@
+// The words of the library as the domain's types, and back. One to one with the header of holdfast.lua.
+import {
+  packLines,
+  type ReservationRecord,
+  type ReservationState,
+  unpackLines,
+} from '../domain/reservation.ts';
+import type { LedgerEntry, ReserveReply, Transition, TransitionKind } from '../domain/sale-store.ts';
+
+const ID_PREFIX = 'rsv_';
+
+const STATE_OF: Readonly<Record<string, ReservationState>> = {
+  A: 'active',
+  C: 'confirming',
+  F: 'confirmed',
+  R: 'released',
+  E: 'expired',
+  L: 'lost',
+};
+
+const LETTER_OF: Readonly<Record<ReservationState, string>> = {
+  active: 'A',
+  confirming: 'C',
+  confirmed: 'F',
+  released: 'R',
+  expired: 'E',
+  lost: 'L',
+};
+
+/** Names inside Redis leave out the prefix that all of them share. */
+export function shortId(reservationId: string): string {
+  return reservationId.slice(ID_PREFIX.length);
+}
+
+export function longId(short: string): string {
+  return ID_PREFIX + short;
+}
+
+/** "state customer createdSeq createdAt ttl deadline attempts resolvedAt fingerprint lines" */
+export function readRecord(short: string, packed: string): ReservationRecord {
+  const [state, customer, seq, at, ttl, deadline, attempts, , print, lines] = packed.split(' ');
+  const named = STATE_OF[state ?? ''];
+  if (named === undefined || lines === undefined)
+    throw new Error(`malformed record: ${JSON.stringify(packed)}`);
+  return {
+    reservationId: longId(short),
+    customer: customer as string,
+    state: named,
+    createdSeq: Number(seq),
+    createdAtMs: Number(at),
+    ttlSeconds: Number(ttl),
+    deadlineMs: Number(deadline),
+    attempts: Number(attempts),
+    fingerprint: print as string,
+    lines: unpackLines(lines),
+  };
+}
+
+export function packRecord(record: ReservationRecord & { readonly resolvedAtMs: number | null }): string {
+  return [
+    LETTER_OF[record.state],
+    record.customer,
+    record.createdSeq,
+    record.createdAtMs,
+    record.ttlSeconds,
+    record.deadlineMs,
+    record.attempts,
+    record.resolvedAtMs ?? 0,
+    record.fingerprint,
+    packLines(record.lines),
+  ].join(' ');
+}
+
+/** The reply words of hf_reserve that need nothing of the command; `reserved` and `again` are read where it is at hand. */
+export function readReserveWord(word: string, short: string, nowMs: number): ReserveReply {
+  const space = word.indexOf(' ');
+  const kind = space < 0 ? word : word.slice(0, space);
+  const rest = space < 0 ? '' : word.slice(space + 1);
+  switch (kind) {
+    case 'replayed':
+      return { kind, record: readRecord(short, rest) };
+    case 'key-reused':
+    case 'closed':
+    case 'backlogged':
+      return { kind };
+    case 'rate-limited': {
+      const [window, ms] = rest.split(' ');
+      return { kind, window: window === 'address' ? 'address' : 'customer', retryAfterMs: Number(ms) };
+    }
+    case 'not-open':
+      return { kind, opensAtMs: Number(rest), nowMs };
+    case 'unknown-sku':
+      return { kind, sku: rest };
+    case 'limit-exceeded': {
+      const [sku, limit, held] = rest.split(' ');
+      return { kind, sku: sku as string, limit: Number(limit), held: Number(held) };
+    }
+    case 'short':
+      return { kind, lines: rest.split(',').map(readShortLine) };
+    default:
+      throw new Error(`unknown reply of hf_reserve: ${JSON.stringify(kind)}`);
+  }
+}
+
+function readShortLine(word: string): { sku: string; available: number; reserved: number } {
+  const [sku, available, reserved] = word.split('*');
+  return { sku: sku as string, available: Number(available), reserved: Number(reserved) };
+}
+
+const TRANSITION_KINDS: ReadonlySet<string> = new Set<TransitionKind>([
+  'reserved',
+  'confirming',
+  'unpinned',
+  'released',
+  'expired',
+]);
+
+/** One stream entry, `<epoch>-<seq of the last>` with its packed transitions, oldest first. */
+export function readStreamEntry(id: string, fields: readonly string[]): Transition[] {
+  const [epoch, last] = id.split('-').map(Number) as [number, number];
+  const atMs = Number(fields[fields.indexOf('at') + 1]);
+  const packed = (fields[fields.indexOf('events') + 1] as string).split('\n');
+  return packed.map((event, i) => readEvent(event, epoch, last - packed.length + 1 + i, atMs));
+}
+
+/** "kind id createdSeq customer ttl deadline fingerprint lines" */
+function readEvent(event: string, epoch: number, seq: number, atMs: number): Transition {
+  const [kind, short, createdSeq, customer, ttl, deadline, print, lines] = event.split(' ');
+  if (kind === undefined || !TRANSITION_KINDS.has(kind) || lines === undefined) {
+    throw new Error(`malformed transition: ${JSON.stringify(event)}`);
+  }
+  return {
+    seq,
+    epoch,
+    kind: kind as TransitionKind,
+    atMs,
+    reservationId: longId(short as string),
+    createdSeq: Number(createdSeq),
+    customer: customer as string,
+    lines: unpackLines(lines),
+    ttlSeconds: Number(ttl),
+    deadlineMs: Number(deadline),
+    fingerprint: print as string,
+  };
+}
+
+export function packEvent(t: Transition): string {
+  return [
+    t.kind,
+    shortId(t.reservationId),
+    t.createdSeq,
+    t.customer,
+    t.ttlSeconds,
+    t.deadlineMs,
+    t.fingerprint,
+    packLines(t.lines),
+  ].join(' ');
+}
+
+/** The six arguments of one entry for hf_apply. */
+export function packEntry(entry: LedgerEntry): (string | number)[] {
+  switch (entry.kind) {
+    case 'confirmed':
+    case 'refused':
+    case 'expired':
+      return [
+        entry.seq,
+        entry.kind,
+        shortId(entry.reservationId),
+        entry.createdSeq,
+        entry.customer,
+        packLines(entry.lines),
+      ];
+    case 'item-added':
+      return [
+        entry.seq,
+        entry.kind,
+        '',
+        '',
+        '',
+        `${entry.sku} ${entry.total} ${entry.maxPerCustomer ?? '-'}`,
+      ];
+    case 'settings-changed':
+      return [entry.seq, entry.kind, '', '', '', packSettings(entry.settings).join(' ')];
+    case 'closed':
+      return [entry.seq, entry.kind, '', '', '', ''];
+  }
+}
+
+/** opens, closes, closed */
+export function packSettings(settings: {
+  opensAtMs: number | null;
+  closesAtMs: number | null;
+  closed: boolean;
+}): string[] {
+  return [String(settings.opensAtMs ?? '-'), String(settings.closesAtMs ?? '-'), settings.closed ? '1' : '0'];
+}

@@ -1,0 +1,158 @@
+// One sale as this process speaks to it: the store's commands, gathered by natural batching, behind the
+// lineage gate. A batch that the library refused as NOT_READY wrote nothing, so it is sent again once the gate
+// has opened the sale; if the gate cannot, the callers get NotReady.
+import type { Redis } from 'ioredis';
+import { Batcher } from '../domain/batcher.ts';
+import {
+  type LedgerEntry,
+  NotReady,
+  type PinReply,
+  type ReadReply,
+  type ReleaseReply,
+  type ReservationRef,
+  type ReserveCommand,
+  type ReserveLimits,
+  type ReserveReply,
+  type StockSnapshot,
+} from '../domain/sale-store.ts';
+import { SaleStock } from './sale-stock.ts';
+
+const MAX_BATCH = 128;
+/** Lines a batch: with the library's bound on elements a call never unpacks more than it may. */
+const MAX_BATCH_LINES = 400;
+const MAX_IN_FLIGHT = 2;
+/** Commands of one sale waiting in one process: about a second's worth at full speed. */
+const MAX_QUEUED = 20_000;
+
+/** Opens the sale: true once a lease of `channel.epoch` is granted, false if it cannot be within the gate's bound. */
+export type OpenSale = (saleNumber: number) => Promise<boolean>;
+
+/** The epoch that a batch was sent under goes with its replies: a confirm must commit under the epoch of its pin. */
+export interface Pinned {
+  readonly reply: PinReply;
+  readonly epoch: number;
+}
+
+export class SaleChannel {
+  /** Epoch of the lease as the gate knows it; 0 before the first. */
+  epoch = 0;
+  /** Largest transition number seen in replies: what the ledger writer has to reach. */
+  seenSeq = 0;
+  readonly store: SaleStock;
+  private readonly reserves: Batcher<ReserveCommand, ReserveReply>;
+  private readonly pins: Batcher<ReservationRef, Pinned>;
+  private readonly releases: Batcher<ReservationRef, ReleaseReply>;
+  private readonly reads: Batcher<string, ReadReply>;
+  private readonly snapshots: Batcher<null, StockSnapshot>;
+
+  constructor(
+    redis: Redis,
+    readonly saleNumber: number,
+    limits: ReserveLimits,
+    private readonly open: OpenSale,
+  ) {
+    this.store = new SaleStock({ redis, saleNumber, epoch: () => this.epoch });
+    this.reserves = new Batcher({
+      ...BOUNDS,
+      weigh: (command) => command.lines.length,
+      maxWeight: MAX_BATCH_LINES,
+      send: (commands) => this.gated(() => this.store.reserve(commands, limits)),
+    });
+    this.pins = new Batcher({
+      ...BOUNDS,
+      send: (refs) =>
+        this.gated(async () => {
+          const { epoch } = this;
+          return (await this.store.pin(refs)).map((reply) => ({ reply, epoch }));
+        }),
+    });
+    this.releases = new Batcher({ ...BOUNDS, send: (refs) => this.gated(() => this.store.release(refs)) });
+    this.reads = new Batcher({ ...BOUNDS, send: (ids) => this.gated(() => this.store.read(ids)) });
+    this.snapshots = new Batcher({
+      ...BOUNDS,
+      maxBatch: MAX_QUEUED,
+      maxInFlight: 1,
+      // All who ask while one is under way share the next one: it starts after they asked, so it reflects every
+      // answer sent before.
+      send: async (waiting) => {
+        const snapshot = await this.gated(() => this.store.snapshot());
+        return waiting.map(() => snapshot);
+      },
+    });
+  }
+
+  async reserve(command: ReserveCommand): Promise<ReserveReply> {
+    const reply = await this.reserves.run(command);
+    if (reply.kind === 'reserved' && reply.record.createdSeq > this.seenSeq)
+      this.seenSeq = reply.record.createdSeq;
+    return reply;
+  }
+
+  pin(ref: ReservationRef): Promise<Pinned> {
+    return this.pins.run(ref);
+  }
+
+  async unpin(refs: readonly ReservationRef[]): Promise<void> {
+    await this.gated(() => this.store.unpin(refs));
+  }
+
+  release(ref: ReservationRef): Promise<ReleaseReply> {
+    return this.releases.run(ref);
+  }
+
+  read(reservationId: string): Promise<ReadReply> {
+    return this.reads.run(reservationId);
+  }
+
+  snapshot(): Promise<StockSnapshot> {
+    return this.snapshots.run(null);
+  }
+
+  apply(entries: readonly LedgerEntry[]): Promise<number> {
+    return this.gated(() => this.store.apply(entries));
+  }
+
+  /** Runs against a leased sale: once more after the gate has opened it. */
+  private async gated<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof NotReady)) throw error;
+      if (!(await this.open(this.saleNumber))) throw error;
+      return await attempt();
+    }
+  }
+}
+
+const BOUNDS = { maxBatch: MAX_BATCH, maxInFlight: MAX_IN_FLIGHT, maxQueued: MAX_QUEUED } as const;
+
+/** Every sale this process has spoken to. */
+export class SaleChannels {
+  private readonly channels = new Map<number, SaleChannel>();
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly limits: ReserveLimits,
+    private readonly open: OpenSale,
+  ) {}
+
+  of(saleNumber: number): SaleChannel {
+    let channel = this.channels.get(saleNumber);
+    if (!channel) {
+      channel = new SaleChannel(this.redis, saleNumber, this.limits, this.open);
+      this.channels.set(saleNumber, channel);
+    }
+    return channel;
+  }
+
+  /** Largest transition number seen of every sale that had any. */
+  seen(): [saleNumber: number, seq: number][] {
+    return [...this.channels.values()].filter((c) => c.seenSeq > 0).map((c) => [c.saleNumber, c.seenSeq]);
+  }
+
+  /** Forgets sales that are no longer kept in the store. */
+  keepOnly(saleNumbers: ReadonlySet<number>): void {
+    for (const saleNumber of this.channels.keys())
+      if (!saleNumbers.has(saleNumber)) this.channels.delete(saleNumber);
+  }
+}

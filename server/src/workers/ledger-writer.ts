@@ -1,0 +1,58 @@
+// From the stream to the journal (protocols §8). Reads from the first entry, writes, and drops only the prefix that it
+// saw committed: killed anywhere between, the next run writes the same rows again and the journal ignores them.
+import type { LineageGate } from '../reservations/gate.ts';
+import type { LedgerContract } from '../ledger/contract.ts';
+import type { SaleChannel, SaleChannels } from '../stock/sale-channel.ts';
+import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
+
+const WRITE_EVERY_MS = 25;
+/** Transitions one insert carries. */
+const BATCH = 1_000;
+/** Batches of one sale in one run, so that a busy sale does not starve the others. */
+const MAX_BATCHES = 50;
+
+export interface LedgerWriterOptions {
+  readonly gate: LineageGate;
+  readonly channels: SaleChannels;
+  readonly ledger: Pick<LedgerContract, 'appendTransitions'>;
+  readonly isOurTurn: () => boolean;
+  readonly log: WorkerLog;
+  readonly onWritten: (transitions: number) => void;
+}
+
+export function ledgerWriter(options: LedgerWriterOptions): Worker {
+  /** By sale: the last transition known to be in the journal. */
+  const written = new Map<number, number>();
+  return new Periodic({
+    name: 'ledger-writer',
+    everyMs: WRITE_EVERY_MS,
+    log: options.log,
+    run: async () => {
+      if (!options.isOurTurn()) return;
+      for (const watch of options.gate.watches.values()) {
+        const channel = options.channels.of(watch.saleNumber);
+        if (channel.seenSeq > (written.get(watch.saleNumber) ?? -1)) {
+          written.set(watch.saleNumber, await writeSale(options, channel));
+        }
+      }
+    },
+  });
+}
+
+/** Writes what waits; returns a number that the journal has surely reached. */
+async function writeSale(options: LedgerWriterOptions, channel: SaleChannel): Promise<number> {
+  const { store, saleNumber } = channel;
+  // Read before the stream is: whatever is seen later makes another run.
+  const seen = channel.seenSeq;
+  for (let batches = 0; batches < MAX_BATCHES; batches++) {
+    const { epoch } = channel;
+    const waiting = await store.pending(BATCH);
+    const last = waiting[waiting.length - 1];
+    if (!last) return seen;
+    await options.ledger.appendTransitions(saleNumber, epoch, waiting);
+    await store.trim(last.seq, last.epoch);
+    options.onWritten(waiting.length);
+    if (waiting.length < BATCH) return Math.max(seen, last.seq);
+  }
+  return -1;
+}
