@@ -40,6 +40,7 @@ local UNPACK_MAX = 2000 -- elements one redis.call takes; 8,000 overflow the C s
 local leases = {}
 
 local function floor(x) return x - x % 1 end
+local function later(a, b) return a > b and a or b end
 local function text(n) return string.format('%.0f', n) end
 
 -- Reads and writes in bounded pieces ------------------------------------------------------------------------------
@@ -355,9 +356,10 @@ local function decide(change, w, limits, command, seen, more_due)
   if w and not command.counted then
     local name, address = command.customer, command.address
     local wait = limits.customer > 0 and refused_by(w, name, limits.customer)
-    if wait then return 'rate-limited customer ' .. text(wait) end
-    wait = limits.address > 0 and address ~= '' and refused_by(w, address, limits.address)
-    if wait then return 'rate-limited address ' .. text(wait) end
+    local wait_address = limits.address > 0 and address ~= '' and refused_by(w, address, limits.address)
+    if wait or wait_address then
+      return (wait and 'rate-limited customer ' or 'rate-limited address ') .. text(later(wait or 0, wait_address or 0))
+    end
     if limits.customer > 0 then count_attempt(w, name) end
     if limits.address > 0 and address ~= '' then count_attempt(w, address) end
   end
@@ -407,7 +409,8 @@ end
 --- id, customer, address, ttl, fingerprint, counted (1: this attempt passed the windows in an earlier call), lines.
 --- Replies {OK, now, …n words}: "reserved seq" | "replayed record" | "key-reused" | "rate-limited customer|address ms" |
 --- "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" | "limit-exceeded sku cap held" |
---- "short sku*available*reserved,…" | "again": stock or cap is short while due reservations still wait: call again.
+--- "short sku*available*reserved,…" | "again": counted, but stock or cap is short while due reservations still wait: call
+--- again | "wait": undecided and uncounted, because one before it said "again".
 local function reserve(keys, args)
   local sale, no = enter(keys, args)
   if not sale then return no end
@@ -434,9 +437,16 @@ local function reserve(keys, args)
   local change = new_change(sale)
   load(change, skus, held)
   local fresh, reply = {}, { 'OK', sale.at }
+  local again = false
   for i = 1, n do
     local command = commands[i]
-    local word, record = decide(change, w, limits, command, fresh[command.id] or seen[i], more_due)
+    local word, record
+    if again then
+      word = 'wait'
+    else
+      word, record = decide(change, w, limits, command, fresh[command.id] or seen[i], more_due)
+      again = word == 'again'
+    end
     if record then fresh[command.id] = record end
     reply[i + 2] = word
   end
@@ -450,8 +460,8 @@ end
 local RESOLVED = { F = 'confirmed', R = 'released', E = 'expired', L = 'lost' }
 
 --- Runs `decide_one(change, id, record)` for n pairs of id and customer from ARGV[3] (n) on. A record that is missing, or
---- another customer's, is "missing"; an active one past its deadline is expired here and says so; a resolved one its state.
-local function each_pair(keys, args, decide_one)
+--- another customer's, is "missing"; an active one past its deadline is expired here and says so, unless `leaves_due`.
+local function each_pair(keys, args, decide_one, leaves_due)
   local sale, no = enter(keys, args)
   if not sale then return no end
   local n = tonumber(args[3])
@@ -473,7 +483,7 @@ local function each_pair(keys, args, decide_one)
     local id, record = ids[i], by_id[ids[i]]
     if not record or record.customer ~= args[3 + 2 * i] then
       reply[i + 2] = 'missing'
-    elseif record.state == 'A' and record.deadline <= sale.now then
+    elseif record.state == 'A' and record.deadline <= sale.now and not leaves_due then
       free(change, id, record, 'E', 'expired')
       reply[i + 2] = 'expired'
     else
@@ -483,8 +493,6 @@ local function each_pair(keys, args, decide_one)
   if #change.res > 0 then flush(change) end
   return reply
 end
-
-local function later(a, b) return a > b and a or b end
 
 --- hf_pin: confirm, step 1. → "pinned record" | "confirmed" | "released" | "expired" | "lost" | "missing"
 local function pin(keys, args)
@@ -496,11 +504,9 @@ local function pin(keys, args)
       change.dead_rem[#change.dead_rem + 1] = id
       record.state = 'C'
       transition(change, 'confirming', id, record)
-      push(change.pin_add, text(later(record.deadline, soonest)), id)
-    else
-      local ends = tonumber(redis.call('ZSCORE', change.sale.keys[PINNED], id) or 0)
-      push(change.pin_add, text(later(later(ends, record.deadline), soonest)), id)
     end
+    -- Time never goes back, so this never shortens an earlier pin.
+    push(change.pin_add, text(later(record.deadline, soonest)), id)
     put(change, id, record)
     return 'pinned ' .. write_record(record)
   end)
@@ -518,7 +524,7 @@ local function unpin(keys, args)
     transition(change, 'unpinned', id, record)
     put(change, id, record)
     return 'active'
-  end)
+  end, true)
 end
 
 --- hf_release → "released 0|1 record" (1: it was before) | "confirmed" | "confirming" | "expired" | "lost" | "missing"
@@ -556,7 +562,8 @@ local function apply_outcome(change, entry, record)
     if not live then -- the store had given it back, or never heard of it: the sale stands all the same
       move(change, entry.customer, entry.payload, 0, 1, 1)
       if state ~= 'gone' then
-        record.state = 'F'
+        record.state, record.resolved = 'F', change.sale.at
+        push(change.done_add, change.sale.at, entry.id)
         put(change, entry.id, record)
       end
       return
@@ -902,11 +909,9 @@ local function limit(keys, args)
     local customer, most, address, most_address = args[4 * i - 1], tonumber(args[4 * i]), args[4 * i + 1], tonumber(args[4 * i + 2])
     local by_customer, by_address = customer ~= '' and most > 0, address ~= '' and most_address > 0
     local wait = by_customer and refused_by(w, customer, most)
-    local wait_address = not wait and by_address and refused_by(w, address, most_address)
-    if wait then
-      reply[i] = 'customer ' .. text(wait)
-    elseif wait_address then
-      reply[i] = 'address ' .. text(wait_address)
+    local wait_address = by_address and refused_by(w, address, most_address)
+    if wait or wait_address then
+      reply[i] = (wait and 'customer ' or 'address ') .. text(later(wait or 0, wait_address or 0))
     else
       if by_customer then count_attempt(w, customer) end
       if by_address then count_attempt(w, address) end

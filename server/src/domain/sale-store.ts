@@ -97,7 +97,12 @@ export type LedgerEntry = { readonly seq: number; readonly atMs: number } & (
       readonly customer: string;
       readonly lines: readonly Line[];
     }
-  | { readonly kind: 'item-added'; readonly sku: string; readonly total: number; readonly maxPerCustomer: number | null }
+  | {
+      readonly kind: 'item-added';
+      readonly sku: string;
+      readonly total: number;
+      readonly maxPerCustomer: number | null;
+    }
   | { readonly kind: 'settings-changed'; readonly settings: SaleSettings }
   | { readonly kind: 'closed' }
 );
@@ -126,6 +131,11 @@ export class NotReady extends Error {
   override readonly name = 'NotReady';
 }
 
+/** The store did not answer, or refused for a reason that passes. Whether the command ran is unknown; repeating it is safe. */
+export class StockUnavailable extends Error {
+  override readonly name = 'StockUnavailable';
+}
+
 export interface SaleStore {
   /** Checks in this order: rate windows, replay, sale window, cap, stock; due reservations are expired first. */
   reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]>;
@@ -145,9 +155,9 @@ export interface SaleStore {
    * so that a caller with a gap fetches what is missing from `applied + 1`.
    */
   apply(entries: readonly LedgerEntry[]): Promise<number>;
-  /** Transitions waiting for the ledger writer, oldest first. */
+  /** Transitions waiting for the ledger writer, oldest first: whole batches until there are at least `limit`. */
   pending(limit: number): Promise<Transition[]>;
-  /** Drops transitions up to this number: they are committed in the journal. */
+  /** Drops the batches that end at or before this number: they are committed in the journal. */
   trim(throughSeq: number, throughEpoch: number): Promise<void>;
   /** Forgets resolved reservations older than 24 h (at most `limit`). */
   purge(limit: number): Promise<number>;
@@ -157,7 +167,7 @@ export interface SaleStore {
 export const PIN_MIN_MS = 30_000;
 export const REPLAY_KEPT_MS = 24 * 60 * 60 * 1000;
 export const WINDOW_MS = 60_000;
-/** Most due reservations one reserve call expires before it decides. */
+/** Most due reservations one reserve call expires before it decides (the library stops earlier at 1,000 lines of carts). */
 export const SWEEP_IN_RESERVE = 256;
 /** Transitions waiting in the stream past which reserve answers `backlogged`. */
 export const STREAM_CAP = 200_000;

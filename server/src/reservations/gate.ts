@@ -1,22 +1,23 @@
 // The lineage gate: nothing is granted by a store that the ledger does not know (protocols §6). Each process keeps
 // the leases of all sales alive; whenever a store's identity differs from the recorded one, a key is missing, or a
 // lease is refused, the sale is rebuilt first (rebuild.ts). Commands meanwhile wait here, bounded, or answer 503.
-import type { Redis } from 'ioredis';
 import { LedgerUnavailable, type SaleLineage } from '../domain/ledger-facts.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
+import type { StoreConnection } from '../stock/connect.ts';
 import { identify, type StoreIdentity } from '../stock/library.ts';
 import { type Grant, SaleRebuild } from '../stock/rebuild.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
+import { type GateLog, LEASE_MS } from './lease.ts';
 import { rebuildSale } from './rebuild.ts';
 
-/** A lease ends this long after a TIME of the server that was read before the ledger was. */
-export const LEASE_MS = 1_500;
 /** How long commands wait for a sale to open before they answer 503. */
 const OPEN_WAIT_MS = 2_000;
 /** Between looks at a rebuild that another process does. */
 const OTHERS_REBUILD_POLL_MS = 50;
 /** One opening, rebuild included, gives up after this long; the next command or renewal begins anew. */
 const OPEN_MAX_MS = 30_000;
+/** Leases are renewed every half second: a store unseen for longer than a lease holds no lease of ours. */
+const STALE_LOOK_MS = LEASE_MS;
 /** Sales opened at the same time after a restart. */
 const OPEN_CONCURRENCY = 8;
 
@@ -32,14 +33,8 @@ export interface SaleWatch {
   readonly firstPinEndMs: number;
 }
 
-export interface GateLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export interface GateOptions {
-  readonly redis: Redis;
+  readonly redis: StoreConnection;
   readonly ledger: LedgerContract;
   readonly channels: () => SaleChannels;
   /** The stores are this service's own children: a store that is gone has surely exited. */
@@ -54,6 +49,8 @@ export class LineageGate {
   clockOffsetMs = 0;
   /** When the ledger last failed to answer, by this process's monotonic clock; −Infinity if it never has. */
   ledgerFailedAtMs = Number.NEGATIVE_INFINITY;
+  private ledgerAnsweredAtMs = Number.NEGATIVE_INFINITY;
+  private lookedAtMs = Number.NEGATIVE_INFINITY;
   private readonly opening = new Map<number, Promise<boolean>>();
   private verifiedLineage: string | null = null;
   private stopped = false;
@@ -96,6 +93,7 @@ export class LineageGate {
       await this.renewOnLastVerified(identity);
       return;
     }
+    this.ledgerAnsweredAtMs = performance.now();
     const open = lineages.filter((row) => !row.unloaded);
     this.forgetOthers(open);
     const closed = (await this.grantAll(identity, open)).filter((row) => !this.opening.has(row.saleNumber));
@@ -108,10 +106,20 @@ export class LineageGate {
     this.ledgerFailedAtMs = performance.now();
   }
 
+  /** Why traffic should go elsewhere, in words; empty when both stores answered lately and every sale is open. */
+  reasonsNotReady(): string[] {
+    const reasons: string[] = [];
+    if (performance.now() - this.lookedAtMs > STALE_LOOK_MS) reasons.push('Redis has not answered lately');
+    if (this.ledgerFailedAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
+    if (this.opening.size > 0) reasons.push(`${this.opening.size} sales are being rebuilt`);
+    return reasons;
+  }
+
   private async look(): Promise<StoreIdentity> {
     const sentMs = Date.now();
     const identity = await identify(this.options.redis);
     this.clockOffsetMs = identity.nowMs - (sentMs + Date.now()) / 2;
+    this.lookedAtMs = performance.now();
     return identity;
   }
 

@@ -4,14 +4,14 @@
 //
 //   epoch + 1 committed ─▶ begin (the lease is replaced) ─▶ drain ─▶ warm replay | cold load ─▶ finish
 //   ─▶ wait out the old lease ─▶ lineage recorded WHERE epoch = mine ─▶ grant
-import type { Redis } from 'ioredis';
 import type { SaleLineage } from '../domain/ledger-facts.ts';
 import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
+import type { StoreConnection } from '../stock/connect.ts';
 import { identify, type StoreIdentity } from '../stock/library.ts';
 import { type Found, type Grant, SaleRebuild } from '../stock/rebuild.ts';
 import { streamEntries } from '../stock/sale-stock.ts';
-import { type GateLog, LEASE_MS } from './gate.ts';
+import { type GateLog, LEASE_MS } from './lease.ts';
 
 /** A lease of the old epoch may live this long after epoch + 1 was committed: its 1.5 s, and something for the clocks. */
 const OLD_LEASE_GONE_MS = 1_700;
@@ -19,7 +19,7 @@ const OLD_LEASE_GONE_MS = 1_700;
 const PAGE = 2_000;
 
 export interface RebuildOptions {
-  readonly redis: Redis;
+  readonly redis: StoreConnection;
   readonly ledger: LedgerContract;
   readonly storesArePrivate: boolean;
   readonly log: GateLog;

@@ -17,11 +17,18 @@ export interface SalesDeskOptions {
   readonly deliver: (saleNumber: number) => Promise<void>;
 }
 
-const UNKNOWN_SALE: Refusal = { code: 'unknown-sale', detail: 'No sale has this id. List the sales to see which there are.' };
-const UNKNOWN_SKU: Refusal = { code: 'unknown-sku', detail: 'No item has this SKU. List the items to see what is on sale.' };
+const UNKNOWN_SALE: Refusal = {
+  code: 'unknown-sale',
+  detail: 'No sale has this id. List the sales to see which there are.',
+};
+const UNKNOWN_SKU: Refusal = {
+  code: 'unknown-sku',
+  detail: 'No item has this SKU. List the items to see what is on sale.',
+};
 const STORE_NOT_READY: Refusal = {
   code: 'unavailable',
-  detail: 'The ledger has the change, but the stock store is not ready yet; it takes it over by itself. Read the sale again in a moment.',
+  detail:
+    'The ledger has the change, but the stock store is not ready yet; it takes it over by itself. Read the sale again in a moment.',
   retryAfterSeconds: 1,
 };
 
@@ -46,7 +53,8 @@ export class SalesDesk implements SaleVerbs {
     limit: number,
     cursor: string | null,
   ): Promise<Answer<{ rows: ItemView[]; next: string | null }>> {
-    if (saleId !== null && !(await this.options.ledger.saleById(saleId))) return { ok: false, refusal: UNKNOWN_SALE };
+    if (saleId !== null && !(await this.options.ledger.saleById(saleId)))
+      return { ok: false, refusal: UNKNOWN_SALE };
     const page = await this.options.ledger.items(saleId, { limit, cursor });
     const saleNumbers = [...new Set(page.rows.map((row) => row.saleNumber))];
     const snapshots = new Map(
@@ -68,7 +76,10 @@ export class SalesDesk implements SaleVerbs {
     return row ? { ok: true, value: await this.withItems(row) } : { ok: false, refusal: UNKNOWN_SALE };
   }
 
-  async sales(limit: number, cursor: string | null): Promise<Answer<{ rows: SaleView[]; next: string | null }>> {
+  async sales(
+    limit: number,
+    cursor: string | null,
+  ): Promise<Answer<{ rows: SaleView[]; next: string | null }>> {
     const page = await this.options.ledger.sales({ limit, cursor });
     const rows = await Promise.all(page.rows.map((row) => this.withItems(row)));
     return { ok: true, value: { rows, next: page.next } };
@@ -91,7 +102,13 @@ export class SalesDesk implements SaleVerbs {
       case 'unknown-sale':
         return { ok: false, refusal: UNKNOWN_SALE };
       case 'sale-closed':
-        return { ok: false, refusal: { code: 'sale-closed', detail: 'The sale is closed. Create another sale for these items.' } };
+        return {
+          ok: false,
+          refusal: {
+            code: 'sale-closed',
+            detail: 'The sale is closed. Create another sale for these items.',
+          },
+        };
       case 'sku-in-use':
         return { ok: false, refusal: skuInUse(result.sku) };
       case 'added':
@@ -123,7 +140,8 @@ export class SalesDesk implements SaleVerbs {
 function skuInUse(sku: string): Refusal {
   return {
     code: 'sku-in-use',
-    detail: 'A SKU is in one open sale at a time, and once in each. Close the other sale first, or use another SKU.',
+    detail:
+      'A SKU is in one open sale at a time, and once in each. Close the other sale first, or use another SKU.',
     members: { sku },
   };
 }

@@ -1,17 +1,16 @@
 // The connection to Redis. No client library queues or resends across the lineage gate (protocols §6): a
 // command that cannot be answered on the connection it was sent on fails, and its caller decides.
 import { Redis } from 'ioredis';
+import { StockUnavailable } from '../domain/sale-store.ts';
+
+/** The connection as other rooms hand it around: only this room knows what it is. */
+export type StoreConnection = Redis;
 
 /** A command unanswered for this long is given up; whether it ran is unknown, and every command is safe to repeat. */
 export const COMMAND_TIMEOUT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_MIN_MS = 20;
 const RECONNECT_MAX_MS = 500;
-
-/** Redis could not be reached or did not answer in time. */
-export class StockUnavailable extends Error {
-  override readonly name = 'StockUnavailable';
-}
 
 /** Connects in the background; never throws. `onError` hears of connection errors, once each. */
 export function connectRedis(url: string, onError: (message: string) => void): Redis {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Redis, ReplyError } from 'ioredis';
-import { StockUnavailable } from './connect.ts';
+import { StockUnavailable } from '../domain/sale-store.ts';
 
 const SOURCE = readFileSync(path.join(import.meta.dir, '../../lua/holdfast.lua'), 'utf8');
 

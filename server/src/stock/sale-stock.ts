@@ -45,19 +45,20 @@ export class SaleStock implements SaleStore {
   async reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]> {
     const replies = new Array<ReserveReply>(commands.length);
     let waiting = commands.map((_, index) => index);
+    const counted = new Set<number>();
     for (let calls = 0; waiting.length > 0; calls++) {
       if (calls > AGAIN_MAX) throw new NotReady('due reservations are still being freed');
-      const again = calls > 0;
       const reply = await this.call('hf_reserve', [
         limits.perCustomer,
         limits.perAddress,
         waiting.length,
-        ...waiting.flatMap((index) => packCommand(commands[index] as ReserveCommand, again)),
+        ...waiting.flatMap((index) => packCommand(commands[index] as ReserveCommand, counted.has(index))),
       ]);
       const nowMs = Number(reply[1]);
       waiting = waiting.filter((index, position) => {
         const word = String(reply[position + 2]);
-        if (word === 'again') return true;
+        if (word === 'again') counted.add(index);
+        if (word === 'again' || word === 'wait') return true;
         replies[index] = readReply(word, commands[index] as ReserveCommand, nowMs);
         return false;
       });

@@ -19,7 +19,12 @@ export interface ExpiryOptions {
 }
 
 export function expiry(options: ExpiryOptions): Worker {
-  return new Periodic({ name: 'expiry', everyMs: SWEEP_EVERY_MS, run: () => sweepDue(options), log: options.log });
+  return new Periodic({
+    name: 'expiry',
+    everyMs: SWEEP_EVERY_MS,
+    run: () => sweepDue(options),
+    log: options.log,
+  });
 }
 
 async function sweepDue({ gate, channels, onExpired }: ExpiryOptions): Promise<void> {

@@ -1,7 +1,8 @@
 // From the stream to the journal (protocols §8). Reads from the first entry, writes, and drops only the prefix that it
 // saw committed: killed anywhere between, the next run writes the same rows again and the journal ignores them.
-import type { LineageGate } from '../reservations/gate.ts';
+
 import type { LedgerContract } from '../ledger/contract.ts';
+import type { LineageGate } from '../reservations/gate.ts';
 import type { SaleChannel, SaleChannels } from '../stock/sale-channel.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 

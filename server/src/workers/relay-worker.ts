@@ -23,7 +23,8 @@ export function relayWorker(options: RelayWorkerOptions): Worker {
     run: async () => {
       if (!options.isOurTurn()) return;
       for (const watch of options.gate.watches.values()) {
-        if (watch.entrySeq > watch.applied) await options.relay.catchUpFromStore(options.channels.of(watch.saleNumber));
+        if (watch.entrySeq > watch.applied)
+          await options.relay.catchUpFromStore(options.channels.of(watch.saleNumber));
       }
     },
   });

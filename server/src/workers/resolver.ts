@@ -1,9 +1,10 @@
 // Ends confirms that nobody ended: at a pin's end the ledger writes `expired` unless something was decided before,
 // and what stands is applied to the store (protocols §4). After the ledger was out of reach it waits, so that the
 // clients' own retries come first.
+
+import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Relay } from '../reservations/relay.ts';
-import type { LedgerContract } from '../ledger/contract.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
@@ -43,7 +44,10 @@ async function resolveSale(options: ResolverOptions, saleNumber: number): Promis
   const due = await channel.store.duePins(BATCH);
   if (due.length === 0) return;
   const outcomes = await options.ledger.resolveExpired(saleNumber, epoch, due);
-  options.log.info({ sale: saleNumber, resolved: outcomes.length, outcomes: count(outcomes) }, 'pins resolved');
+  options.log.info(
+    { sale: saleNumber, resolved: outcomes.length, outcomes: count(outcomes) },
+    'pins resolved',
+  );
   await options.relay.catchUpFromStore(channel);
 }
 

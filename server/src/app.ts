@@ -1,0 +1,176 @@
+// The service, wired by hand; read it top to bottom. Nothing here decides anything: it makes the rooms and hands
+// each what it needs. `createApp` resolves once the stores answer, are the right ones, and every sale it could open is.
+
+import type { ResolvedConfig } from './config.ts';
+import { Ids } from './domain/ids.ts';
+import { createHttp } from './http/http.ts';
+import { Catalog } from './ledger/catalog.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { migrate } from './ledger/migrate.ts';
+import { Desk } from './reservations/desk.ts';
+import { LineageGate } from './reservations/gate.ts';
+import { JournalReach } from './reservations/journal-reach.ts';
+import { Relay } from './reservations/relay.ts';
+import { seedDemo } from './sales/demo.ts';
+import { SalesDesk } from './sales/sales-desk.ts';
+import { connectRedis, untilConnected } from './stock/connect.ts';
+import { GeneralLimits } from './stock/general-limits.ts';
+import { loadLibrary } from './stock/library.ts';
+import { SaleChannels } from './stock/sale-channel.ts';
+import { readStock } from './stock-reading.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { startWorkers } from './workers/all.ts';
+
+/** How long the start waits for Redis to take commands. */
+const CONNECT_WAIT_MS = 10_000;
+const ID_SECRET_BYTES = 32;
+
+export interface AppSetup {
+  readonly config: ResolvedConfig;
+  /** The stores are this service's own children: one that is gone has surely exited. */
+  readonly storesArePrivate: boolean;
+  readonly seedDemo: boolean;
+  /** Bring the ledger's schema up to date first. */
+  readonly prepare: boolean;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface App {
+  /** Answers every request and never rejects. */
+  fetch(request: Request, peerAddress: string): Promise<Response>;
+  /** Readiness fails from now on. */
+  beginDrain(): void;
+  /** Stops the workers, then the connections. Again is safe. */
+  stop(): Promise<void>;
+}
+
+/** @throws if a store does not answer, or is one that this service must not use; then nothing is left running. */
+export async function createApp(setup: AppSetup): Promise<App> {
+  const { config, storesArePrivate, log, metrics } = setup;
+  const { ratesPerMinute: rates } = config;
+
+  // The stores
+  if (setup.prepare) await migrate(config.databaseUrl);
+  const ledger = new Ledger({ databaseUrl: config.databaseUrl });
+  const redis = connectRedis(config.redisUrl, (message) => log.warn({ error: message }, 'Redis connection'));
+  const disconnect = async () => {
+    redis.disconnect();
+    await ledger.close();
+  };
+  try {
+    await ledger.check();
+    await untilConnected(redis, CONNECT_WAIT_MS);
+    await loadLibrary(redis);
+  } catch (error) {
+    await disconnect();
+    throw error;
+  }
+
+  // What the verbs stand on
+  const ids = new Ids(await ledger.secret('ids', ID_SECRET_BYTES));
+  const reserveLimits = { perCustomer: rates.reserveCustomer, perAddress: rates.reserveIp };
+  const gate: LineageGate = new LineageGate({
+    redis,
+    ledger,
+    channels: () => channels,
+    storesArePrivate,
+    log,
+  });
+  const channels = new SaleChannels(redis, reserveLimits, gate.open);
+  const channelOf = (saleNumber: number) => channels.of(saleNumber);
+  const catalog = new Catalog(ledger);
+  const relay = new Relay(ledger);
+  const journalReach = new JournalReach(ledger, channels);
+
+  // The verbs
+  const lost = metrics.counter('holdfast_reservations_lost_total', 'Reservations answered reservation-lost.');
+  const reservations = new Desk({
+    ledger,
+    catalog,
+    ids,
+    relay,
+    limits: reserveLimits,
+    channelOf,
+    open: gate.open,
+    journalReached: () => journalReach.wait(),
+    onLost: () => lost.inc(),
+    onLedgerFailure: () => gate.noteLedgerFailure(),
+  });
+  const sales = new SalesDesk({
+    ledger,
+    catalog,
+    channelOf,
+    open: gate.open,
+    deliver: async (saleNumber) => {
+      await relay.catchUpFromStore(channels.of(saleNumber));
+    },
+  });
+
+  // What runs beside them
+  const workers = startWorkers({ gate, channels, ledger, relay, log, metrics });
+  metrics.readStockFrom(() => readStock(channels, gate));
+  await gate.renew();
+  if (setup.seedDemo) await seedDemo(ledger, sales, config.reservationTtlSeconds);
+
+  // The door
+  const generalLimits = new GeneralLimits(redis, {
+    perCustomer: rates.otherCustomer,
+    perAddress: rates.otherIp,
+  });
+  const responses = metrics.counter('holdfast_responses_total', 'Responses, by route and status.', [
+    'route',
+    'status',
+  ]);
+  let draining = false;
+  const http = createHttp({
+    reservations,
+    sales,
+    ids,
+    auth: authOf(config.tokens),
+    demoAuth: config.tokens.demoIssuer,
+    generalLimit: (customer, address) =>
+      generalLimits.attempt(customer ?? '', address === '' ? '' : ids.addressKey(address)),
+    limits: { requestsPerCustomer: rates.otherCustomer, requestsPerAddress: rates.otherIp },
+    reservationTtlSeconds: config.reservationTtlSeconds,
+    ready: () => {
+      const reasons = [...(draining ? ['the service is shutting down'] : []), ...gate.reasonsNotReady()];
+      return { ok: reasons.length === 0, reasons };
+    },
+    trustedProxies: config.trustedProxies,
+    corsOrigins: config.corsOrigins,
+    log,
+    metrics: {
+      onReserve: (outcome, seconds) => metrics.countReserve(outcome, seconds),
+      onResponse: (route, status) => responses.inc({ route, status: String(status) }),
+    },
+  });
+
+  let stopping: Promise<void> | undefined;
+  return {
+    fetch: http.fetch,
+    beginDrain: () => {
+      draining = true;
+    },
+    stop: () => {
+      stopping ??= (async () => {
+        await workers.stop();
+        gate.stop();
+        await disconnect();
+      })();
+      return stopping;
+    },
+  };
+}
+
+function authOf({ key, issuer, audience }: AppSetup['config']['tokens']) {
+  switch (key.kind) {
+    case 'secret':
+      return { hmacSecret: Buffer.from(key.secret, 'utf8'), issuer, audience };
+    case 'public-key':
+      return { publicKeyPem: key.pem, issuer, audience };
+    case 'jwks':
+      return { jwksUrl: key.url, issuer, audience };
+  }
+}

@@ -1,0 +1,59 @@
+// All workers of a process, started together and stopped together; what was left to do is the next process's.
+import { randomUUID } from 'node:crypto';
+import type { LedgerContract } from '../ledger/contract.ts';
+import type { LineageGate } from '../reservations/gate.ts';
+import type { Relay } from '../reservations/relay.ts';
+import type { SaleChannels } from '../stock/sale-channel.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { expiry } from './expiry.ts';
+import { leaseKeeper } from './lease-keeper.ts';
+import { ledgerWriter } from './ledger-writer.ts';
+import type { WorkerLog } from './periodic.ts';
+import { purge } from './purge.ts';
+import { relayWorker } from './relay-worker.ts';
+import { resolver } from './resolver.ts';
+import { Turn } from './turn.ts';
+
+/** The turn's name in the ledger: all work that one process does for all. */
+const TURN = 'workers';
+
+export interface WorkersOptions {
+  readonly gate: LineageGate;
+  readonly channels: SaleChannels;
+  readonly ledger: LedgerContract;
+  readonly relay: Relay;
+  readonly log: WorkerLog;
+  readonly metrics: Metrics;
+}
+
+export function startWorkers(options: WorkersOptions): { stop(): Promise<void> } {
+  const { gate, ledger, log, metrics } = options;
+  const turn = new Turn(ledger, TURN, randomUUID(), log);
+  const isOurTurn = () => turn.isOurs;
+  const expired = metrics.counter(
+    'holdfast_reservations_expired_total',
+    'Reservations expired by the worker.',
+  );
+  const journaled = metrics.counter(
+    'holdfast_transitions_journaled_total',
+    'Transitions written to the journal.',
+  );
+  const workers = [
+    turn,
+    leaseKeeper(gate, log),
+    expiry({ ...options, onExpired: (count) => expired.inc(count) }),
+    ledgerWriter({ ...options, isOurTurn, onWritten: (count) => journaled.inc(count) }),
+    relayWorker({ ...options, isOurTurn }),
+    resolver({ ...options, isOurTurn }),
+    purge({ ...options, isOurTurn }),
+  ];
+  for (const worker of workers) worker.start();
+  return {
+    // The turn goes last: it must not pass on while a worker is still in the middle of its run.
+    stop: async () => {
+      const [first, ...others] = workers;
+      await Promise.all(others.map((worker) => worker.stop()));
+      await first?.stop();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+// Random lives of a sale: sequences of steps that name customers, keys and moments of a small world, so that
+// they meet each other often. A step says what to try, not what must come of it; play.ts turns it into a call.
+import fc from 'fast-check';
+
+export const CUSTOMERS = ['ann', 'bob', 'cleo'] as const;
+export const KEYS = ['k1', 'k2', 'k3', 'k4'] as const;
+export const SKUS = ['A', 'b.2', 'C_3-x'] as const;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const ADDRESSES = ['', 'home', 'cafe'] as const;
+
+/** Whose reservation, under which key, and who asks for it: mostly its own customer. */
+export interface Target {
+  readonly owner: string;
+  readonly key: string;
+  readonly asker: string;
+}
+
+export interface Attempt extends Target {
+  readonly address: string;
+  /** Quantity by SKU; zeros are no line. */
+  readonly quantities: readonly number[];
+  readonly ttlSeconds: number;
+}
+
+export type Step =
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'wait-for-next-deadline'; readonly offsetMs: number }
+  | {
+      readonly do: 'reserve';
+      readonly attempts: readonly Attempt[];
+      readonly perCustomer: number;
+      readonly perAddress: number;
+    }
+  | { readonly do: 'pin' | 'unpin' | 'release'; readonly targets: readonly Target[] }
+  | { readonly do: 'expire' | 'due-pins' | 'purge'; readonly limit: number }
+  /** The ledger decides on one of the reservations granted so far; `ghost`: on a life this store never saw. */
+  | {
+      readonly do: 'decide';
+      readonly pick: number;
+      readonly outcome: 'confirmed' | 'refused' | 'expired';
+      readonly ghost: boolean;
+    }
+  | { readonly do: 'add-item'; readonly total: number; readonly cap: number | null }
+  | {
+      readonly do: 'change-settings';
+      readonly opensInMs: number | null;
+      readonly closesInMs: number | null;
+      readonly closed: boolean;
+    }
+  | { readonly do: 'close-sale' }
+  /** Sends `count` entries from the next unapplied one on, beginning `behind` earlier or `ahead` later. */
+  | { readonly do: 'apply'; readonly behind: number; readonly ahead: number; readonly count: number }
+  /** The journal has everything but what the last `keep` steps wrote: a writer trims whole batches only. */
+  | { readonly do: 'trim'; readonly keep: number };
+
+const name = fc.constantFrom(...CUSTOMERS);
+
+const target: fc.Arbitrary<Target> = fc
+  .record({ owner: name, key: fc.constantFrom(...KEYS), stranger: mostly(null, name, 14) })
+  .map(({ owner, key, stranger }) => ({ owner, key, asker: stranger ?? owner }));
+
+const attempt: fc.Arbitrary<Attempt> = fc
+  .tuple(
+    target,
+    fc.record({
+      address: fc.constantFrom(...ADDRESSES),
+      quantities: fc
+        .tuple(
+          fc.integer({ min: 0, max: 3 }),
+          mostly(0, fc.integer({ min: 1, max: 3 }), 2),
+          mostly(0, fc.constant(1), 6),
+        )
+        .map((quantities) => (quantities.every((quantity) => quantity === 0) ? [1, 0, 0] : quantities)),
+      ttlSeconds: fc.constantFrom(10, 10, 11, 30, 60),
+    }),
+  )
+  .map(([who, what]) => ({ ...who, ...what }));
+
+const limit = fc.integer({ min: 1, max: 5 });
+const batch = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: 5 });
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  weighted(20, {
+    do: fc.constant('reserve' as const),
+    attempts: batch(attempt),
+    perCustomer: mostly(0, fc.integer({ min: 1, max: 6 }), 2),
+    perAddress: mostly(0, fc.integer({ min: 1, max: 8 }), 2),
+  }),
+  weighted(8, { do: fc.constant('pin' as const), targets: batch(target) }),
+  weighted(4, { do: fc.constant('unpin' as const), targets: batch(target) }),
+  weighted(4, { do: fc.constant('release' as const), targets: batch(target) }),
+  weighted(3, { do: fc.constantFrom('expire' as const, 'due-pins' as const), limit }),
+  weighted(2, { do: fc.constant('purge' as const), limit }),
+  weighted(6, {
+    do: fc.constant('decide' as const),
+    pick: fc.nat(1000),
+    outcome: fc.constantFrom(
+      'confirmed' as const,
+      'confirmed' as const,
+      'refused' as const,
+      'expired' as const,
+    ),
+    ghost: mostly(false, fc.constant(true), 8),
+  }),
+  weighted(6, {
+    do: fc.constant('apply' as const),
+    behind: mostly(0, fc.integer({ min: 1, max: 3 }), 3),
+    ahead: mostly(0, fc.constant(1), 6),
+    count: fc.integer({ min: 1, max: 6 }),
+  }),
+  weighted(1, {
+    do: fc.constant('add-item' as const),
+    total: fc.integer({ min: 0, max: 12 }),
+    cap: fc.option(fc.integer({ min: 1, max: 4 })),
+  }),
+  weighted(1, {
+    do: fc.constant('change-settings' as const),
+    opensInMs: mostly(null, fc.integer({ min: -5000, max: 5000 }), 3),
+    closesInMs: mostly(null, fc.integer({ min: 0, max: 100_000 }), 3),
+    closed: mostly(false, fc.constant(true), 9),
+  }),
+  { weight: 1, arbitrary: fc.constant<Step>({ do: 'close-sale' }) },
+  weighted(1, { do: fc.constant('trim' as const), keep: fc.integer({ min: 0, max: 4 }) }),
+  weighted(8, { do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 12_000 }) }),
+  weighted(4, {
+    do: fc.constant('wait' as const),
+    ms: fc.constantFrom(1, 30_000, 59_999, 60_000, -1, -20_000),
+  }),
+  weighted(1, { do: fc.constant('wait' as const), ms: fc.constantFrom(DAY_MS - 1, DAY_MS, -DAY_MS) }),
+  weighted(6, { do: fc.constant('wait-for-next-deadline' as const), offsetMs: fc.constantFrom(-1, 0, 0, 1) }),
+);
+
+/** Sequences of up to `maxSteps`; they shrink by dropping steps and by simpler ones. */
+export function sequences(maxSteps: number): fc.Arbitrary<Step[]> {
+  return fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' });
+}
+
+/** The usual value, and once in `freq` + 1 times another. */
+function mostly<T, U>(usual: T, other: fc.Arbitrary<U>, freq: number): fc.Arbitrary<T | U> {
+  return fc.oneof({ weight: freq, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
+}
+
+function weighted<T extends object>(
+  weight: number,
+  shape: { [K in keyof T]: fc.Arbitrary<T[K]> },
+): fc.WeightedArbitrary<T> {
+  return { weight, arbitrary: fc.record(shape) as fc.Arbitrary<T> };
+}
