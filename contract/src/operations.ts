@@ -1,0 +1,29 @@
+// Every operation of the API, in the order the documentation shows them.
+import { issueToken } from './auth.ts';
+import { getItem, listItems } from './inventory.ts';
+import type { Operation } from './operation.ts';
+import { confirm, getOrder, listOrders } from './orders.ts';
+import { getHealth, getOpenApi, getReadiness } from './process.ts';
+import { getReservation, listReservations, releaseReservation, reserve } from './reservations.ts';
+import { addItems, closeSale, createSale, getSale, listSales } from './sales.ts';
+
+export const OPERATIONS: readonly Operation[] = [
+  reserve,
+  listReservations,
+  getReservation,
+  releaseReservation,
+  confirm,
+  listOrders,
+  getOrder,
+  getItem,
+  listItems,
+  listSales,
+  getSale,
+  issueToken,
+  createSale,
+  addItems,
+  closeSale,
+  getHealth,
+  getReadiness,
+  getOpenApi,
+];

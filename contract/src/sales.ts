@@ -1,0 +1,169 @@
+// Sales: what operators open, fill and close, and what everyone may read of them.
+import * as z from 'zod';
+import { operation } from './operation.ts';
+import {
+  Instant,
+  InstantInput,
+  MAX_ITEMS_PER_REQUEST,
+  MaxPerCustomer,
+  Money,
+  Name,
+  PageQuery,
+  pageOf,
+  SaleId,
+  Sku,
+  Stock,
+  TtlSeconds,
+} from './vocabulary.ts';
+
+export const SaleStatus = z.enum(['not_open', 'open', 'closed']);
+
+export const SaleItem = z.object({
+  sku: Sku,
+  name: Name,
+  price: Money.optional(),
+  total: Stock,
+  max_per_customer: MaxPerCustomer.nullable().meta({ description: 'Null: no cap.' }),
+});
+
+export const Sale = z.object({
+  id: SaleId,
+  name: Name,
+  status: SaleStatus,
+  opens_at: Instant.nullable().meta({ description: 'Null: open from the start.' }),
+  closes_at: Instant.nullable().meta({ description: 'Null: open until it is closed.' }),
+  reservation_ttl_seconds: TtlSeconds,
+  created_at: Instant,
+  items: z.array(SaleItem).meta({ description: 'Stock in motion is at /api/v1/inventory?sale=….' }),
+});
+
+export const SalePage = pageOf(Sale);
+
+export const NewItem = z.strictObject({
+  sku: Sku,
+  name: Name.optional().meta({ description: 'The SKU, if left out.' }),
+  stock: Stock,
+  price: Money.optional(),
+  max_per_customer: MaxPerCustomer.optional().meta({ description: 'Without it there is no cap.' }),
+});
+
+/** Each SKU once: two stocks for one SKU could not both be meant. */
+const NewItems = z
+  .array(NewItem)
+  .min(1)
+  .max(MAX_ITEMS_PER_REQUEST)
+  .superRefine((items, context) => {
+    const seen = new Set<string>();
+    for (const [index, { sku }] of items.entries()) {
+      if (seen.has(sku))
+        context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'must not be there twice' });
+      seen.add(sku);
+    }
+  });
+
+export const CreateSaleBody = z
+  .strictObject({
+    id: SaleId,
+    name: Name,
+    opens_at: InstantInput.optional(),
+    closes_at: InstantInput.optional(),
+    reservation_ttl_seconds: TtlSeconds.optional(),
+    items: NewItems,
+  })
+  .refine(
+    ({ opens_at, closes_at }) => !opens_at || !closes_at || Date.parse(opens_at) < Date.parse(closes_at),
+    {
+      path: ['closes_at'],
+      message: 'must be after opens_at',
+    },
+  )
+  .meta({
+    examples: [
+      {
+        id: 'flash-sale',
+        name: 'Flash sale',
+        items: [{ sku: 'FLASH-SALE-001', name: 'Midnight sneaker', stock: 100, max_per_customer: 2 }],
+      },
+    ],
+  });
+
+export const AddItemsBody = z.strictObject({ items: NewItems });
+
+const saleId = { name: 'sale_id', schema: SaleId, unknown: 'unknown-sale' } as const;
+
+export const listSales = operation({
+  id: 'listSales',
+  tag: 'Sales',
+  method: 'GET',
+  path: '/api/v1/sales',
+  summary: 'Sales, newest first',
+  access: 'public',
+  query: PageQuery,
+  limit: 'requests',
+  success: { status: 200, description: 'A page of sales.', schema: SalePage },
+  problems: [],
+});
+
+export const getSale = operation({
+  id: 'getSale',
+  tag: 'Sales',
+  method: 'GET',
+  path: '/api/v1/sales/{sale_id}',
+  summary: 'One sale',
+  access: 'public',
+  pathId: saleId,
+  limit: 'requests',
+  success: { status: 200, description: 'The sale.', schema: Sale },
+  problems: [],
+});
+
+export const createSale = operation({
+  id: 'createSale',
+  tag: 'Operators',
+  method: 'POST',
+  path: '/api/v1/admin/sales',
+  summary: 'Create a sale',
+  description:
+    'A SKU can be in one open sale at a time. Once this answers, every process takes reservations for it.',
+  access: 'operator',
+  body: { schema: CreateSaleBody },
+  limit: 'requests',
+  success: { status: 201, description: 'The sale.', schema: Sale },
+  problems: ['sale-exists', 'sku-in-use'],
+});
+
+export const addItems = operation({
+  id: 'addItems',
+  tag: 'Operators',
+  method: 'POST',
+  path: '/api/v1/admin/sales/{sale_id}/items',
+  summary: 'Add items to a sale',
+  access: 'operator',
+  pathId: saleId,
+  body: { schema: AddItemsBody },
+  limit: 'requests',
+  success: { status: 201, description: 'The sale with its new items.', schema: Sale },
+  problems: ['sku-in-use', 'sale-closed'],
+});
+
+export const closeSale = operation({
+  id: 'closeSale',
+  tag: 'Operators',
+  method: 'POST',
+  path: '/api/v1/admin/sales/{sale_id}/close',
+  summary: 'Close a sale',
+  description:
+    'No new reservations from here on; live ones can still be confirmed. Closing again answers the same.',
+  access: 'operator',
+  pathId: saleId,
+  limit: 'requests',
+  success: { status: 200, description: 'The sale, closed.', schema: Sale },
+  problems: [],
+});
+
+export type SaleStatus = z.infer<typeof SaleStatus>;
+export type SaleItem = z.infer<typeof SaleItem>;
+export type Sale = z.infer<typeof Sale>;
+export type NewItem = z.infer<typeof NewItem>;
+export type CreateSaleBody = z.infer<typeof CreateSaleBody>;
+export type AddItemsBody = z.infer<typeof AddItemsBody>;

@@ -1,0 +1,72 @@
+// One request on its way through the room: what it is called in logs, where its answer goes. Every response of
+// the service is built here, once, as a string, so that none can miss its request id or its safety headers.
+import { randomUUID } from 'node:crypto';
+import type { Operation } from '@holdfast/contract/operation';
+import { PROBLEM_MEDIA_TYPE } from '@holdfast/contract/problem-body';
+import type { ProblemCode, Refusal } from '@holdfast/contract/problems';
+import { problemHeaders, problemStatus, problemText } from './problem-response.ts';
+
+export type ResponseHeaders = Readonly<Record<string, string>>;
+
+/** What the room tells the operators: surprises only, never a request that was merely refused. */
+export interface ErrorLog {
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+export class Call {
+  readonly requestId: string;
+  /** Set once a route was found: names the request in metrics and logs. */
+  operation: Operation | undefined;
+  /** The code it was refused with; undefined while it is not. */
+  refusedWith: ProblemCode | undefined;
+
+  /** `cors`: the headers that this request's origin is owed, empty for most. */
+  constructor(
+    readonly request: Request,
+    readonly peerAddress: string,
+    private readonly cors: ResponseHeaders,
+  ) {
+    const given = request.headers.get('x-request-id');
+    this.requestId = given !== null && REQUEST_ID.test(given) ? given : randomUUID();
+  }
+
+  /** The template of the route, never the path itself: labels must stay few. */
+  get route(): string {
+    return this.operation ? `${this.operation.method} ${this.operation.path}` : 'unmatched';
+  }
+
+  respond(status: number, mediaType: string, body: string, more?: ResponseHeaders): Response {
+    const headers: Record<string, string> = {
+      'content-type': mediaType,
+      'x-request-id': this.requestId,
+      // Stock and reservations are true for a moment only, and most answers are one customer's.
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    };
+    return new Response(body, { status, headers: Object.assign(headers, this.cors, more) });
+  }
+
+  /** 204, for preflights. */
+  noContent(headers: ResponseHeaders): Response {
+    const common = { 'x-request-id': this.requestId, 'cache-control': 'no-store' };
+    return new Response(null, { status: 204, headers: { ...common, ...this.cors, ...headers } });
+  }
+
+  refuse(refusal: Refusal, more?: ResponseHeaders): Response {
+    this.refusedWith = refusal.code;
+    const headers = problemHeaders(refusal, this.request);
+    const text = problemText(refusal, this.requestId);
+    return this.respond(problemStatus(refusal), PROBLEM_MEDIA_TYPE, text, Object.assign(headers, more));
+  }
+}
+
+/** The path exactly as it was sent: nothing is decoded before routing, so no two spellings meet one route. */
+export function pathOf(request: Request): string {
+  const { url } = request;
+  // Without a usable Host header the server gives the path alone.
+  const start = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
+  const end = url.indexOf('?', start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}

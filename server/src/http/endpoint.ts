@@ -1,0 +1,158 @@
+// An operation of the contract with the handler that answers it, and the way there. The checks come in the order
+// that the contract promises for refusals, and every one refuses with a value:
+//
+//   401 → 403 forbidden → 413 → 415 → 400 → general limit 429 → id in the path 404 → the handler's own
+//
+// (405 stands before 413: see http.ts.) So a handler only ever sees a request whose form is right.
+import { bodyLimitBytes, type Operation, problemsOf } from '@holdfast/contract/operation';
+import type { ProblemCode, Refusal } from '@holdfast/contract/problems';
+import * as z from 'zod';
+import type { Answer } from '../reservations/reservations.ts';
+import type { ClientAddress } from './addresses.ts';
+import type { Caller, Gate } from './auth.ts';
+import type { Call, ErrorLog, ResponseHeaders } from './call.ts';
+import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
+import { readJson } from './request-body.ts';
+import { idempotencyKeyOf, validate, validateQuery } from './validation.ts';
+
+type BodyOf<O extends Operation> = O extends { body: { schema: infer S extends z.ZodType } }
+  ? z.infer<S>
+  : unknown;
+type QueryOf<O extends Operation> = O extends { query: infer Q extends z.ZodObject } ? z.infer<Q> : unknown;
+type WireOf<O extends Operation> = O['success'] extends { textType: string }
+  ? string
+  : z.infer<O['success']['schema']>;
+
+/** What a handler is given; every part has the form that the contract says. */
+export interface Checked<O extends Operation> {
+  readonly request: Request;
+  readonly caller: O['access'] extends 'public' ? null : Caller;
+  /** Normalised client address. */
+  readonly address: string;
+  readonly body: BodyOf<O>;
+  readonly query: QueryOf<O>;
+  /** The id in the path; empty where there is none. */
+  readonly id: string;
+  /** Empty where none is called for. */
+  readonly idempotencyKey: string;
+}
+
+/** What a handler answers: the wire form of its result, or the refusal. */
+export type Outcome<Wire> =
+  | { readonly ok: true; readonly value: Wire; readonly headers?: ResponseHeaders }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** A handler with its types forgotten, so that all endpoints fit one list. */
+export interface Endpoint {
+  readonly operation: Operation;
+  readonly handle: (checked: Checked<Operation>) => Promise<Outcome<unknown>>;
+}
+
+export function endpoint<const O extends Operation>(
+  operation: O,
+  handle: (checked: Checked<O>) => Promise<Outcome<WireOf<O>>>,
+): Endpoint {
+  // The way below checks each part against this very operation before it calls the handler.
+  return { operation, handle: handle as unknown as Endpoint['handle'] };
+}
+
+/** What stands on the way to every handler. */
+export interface Checkpoints {
+  readonly gate: Gate;
+  readonly clientAddress: ClientAddress;
+  readonly generalLimit: GeneralLimit;
+  readonly limits: RequestLimits;
+  readonly log: ErrorLog;
+}
+
+/** For operations without a body: nothing, or the empty object that some clients send. */
+const EMPTY_BODY = z.strictObject({});
+
+/** Answers calls of one endpoint; `rawId` is the id in the path, decoded but not checked. */
+export function openEndpoint(
+  { operation, handle }: Endpoint,
+  checkpoints: Checkpoints,
+): (call: Call, rawId: string) => Promise<Response> {
+  const { success } = operation;
+  const mediaType = success.textType ?? 'application/json';
+  const documented = problemsOf(operation);
+
+  return async (call, rawId) => {
+    call.operation = operation;
+    const checked = await check(operation, checkpoints, call, rawId);
+    if (!checked.ok) return call.refuse(checked.refusal);
+    const outcome = await handle(checked.value);
+    if (!outcome.ok) {
+      assertDocumented(outcome.refusal.code, call);
+      return call.refuse(outcome.refusal);
+    }
+    const text = success.textType === undefined ? JSON.stringify(outcome.value) : String(outcome.value);
+    return call.respond(success.status, mediaType, text, outcome.headers);
+  };
+
+  /** A code that the contract does not list for this operation is our mistake, not the caller's: answered, and logged. */
+  function assertDocumented(code: ProblemCode, call: Call): void {
+    if (documented.has(code)) return;
+    const fields = { code, route: call.route, request_id: call.requestId };
+    checkpoints.log.error(
+      fields,
+      'refused with a problem that the contract does not list for this operation',
+    );
+  }
+}
+
+async function check(
+  operation: Operation,
+  { gate, clientAddress, generalLimit, limits }: Checkpoints,
+  call: Call,
+  rawId: string,
+): Promise<Answer<Checked<Operation>>> {
+  const { request } = call;
+  const { headers } = request;
+
+  const gated = gate(headers.get('authorization'), operation.access);
+  const admitted = gated instanceof Promise ? await gated : gated;
+  if (!admitted.ok) return admitted;
+  const caller = admitted.value;
+
+  const body = operation.method === 'GET' ? NOTHING : await checkBody(operation, request);
+  if (!body.ok) return body;
+  const key = operation.idempotencyKey ? idempotencyKeyOf(headers) : NO_KEY;
+  if (!key.ok) return key;
+  const query = operation.query ? validateQuery(operation.query, request.url) : NOTHING;
+  if (!query.ok) return query;
+
+  const address = operation.limit === 'none' ? '' : clientAddress(headers, call.peerAddress);
+  if (operation.limit === 'requests') {
+    const full = await generalLimit(caller?.key ?? null, address);
+    if (full) return { ok: false, refusal: tooManyRequests(limits, full) };
+  }
+
+  const { pathId } = operation;
+  if (pathId && !pathId.schema.safeParse(rawId).success) return unknownId(pathId.unknown);
+
+  // On operations that are not public the gate has answered a caller.
+  const checked = { request, caller: caller as Caller, address, body: body.value, query: query.value };
+  return { ok: true, value: { ...checked, id: rawId, idempotencyKey: key.value } };
+}
+
+const NOTHING: Answer<unknown> = { ok: true, value: undefined };
+const NO_KEY: Answer<string> = { ok: true, value: '' };
+
+async function checkBody(operation: Operation, request: Request): Promise<Answer<unknown>> {
+  const read = await readJson(request, bodyLimitBytes(operation));
+  if (!read.ok) return read;
+  const optional = operation.body === undefined || operation.body.optional === true;
+  const value = read.value === undefined && optional ? {} : read.value;
+  return validate(operation.body?.schema ?? EMPTY_BODY, value);
+}
+
+const UNKNOWN_DETAILS: Partial<Record<ProblemCode, string>> = {
+  'unknown-sku': 'No item has this SKU. See /api/v1/inventory for those there are.',
+  'unknown-sale': 'No sale has this id. See /api/v1/sales for those there are.',
+};
+
+/** The 404 for an id that is malformed or was not issued to this caller, without asking any store. */
+export function unknownId(code: ProblemCode): { ok: false; refusal: Refusal } {
+  return { ok: false, refusal: { code, detail: UNKNOWN_DETAILS[code] ?? 'There is nothing with this id.' } };
+}

@@ -1,0 +1,166 @@
+// The HTTP room's door: the API as a fetch handler. Which address a request came from is told by whoever owns the
+// socket; everything else about HTTP happens here. Routes come from the contract's operations, each with its
+// handler; one handler a route and no middleware chain, because a reserve should cost its decision, not its way in.
+import type { Access, Operation } from '@holdfast/contract/operation';
+import type { ProblemCode } from '@holdfast/contract/problems';
+import { Hono } from 'hono';
+import type { Ids } from '../domain/ids.ts';
+import type { ReservationVerbs } from '../reservations/reservations.ts';
+import type { SaleVerbs } from '../sales/sales.ts';
+import type { AuthConfig } from './access-tokens.ts';
+import { createClientAddress } from './addresses.ts';
+import { createGate } from './auth.ts';
+import { Call, type ErrorLog, pathOf } from './call.ts';
+import { createCors } from './cors.ts';
+import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
+import { inventoryRoutes } from './inventory-routes.ts';
+import { orderRoutes } from './order-routes.ts';
+import { INTERNAL, refusalOf } from './problem-response.ts';
+import { processRoutes, type Readiness } from './process-routes.ts';
+import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
+import { reservationRoutes } from './reservation-routes.ts';
+import { saleRoutes } from './sale-routes.ts';
+import { startPageRoutes } from './start-page.ts';
+import { tokenRoutes } from './token-routes.ts';
+
+export interface HttpDeps {
+  readonly reservations: ReservationVerbs;
+  readonly sales: SaleVerbs;
+  readonly ids: Ids;
+  readonly auth: AuthConfig;
+  /** The built-in token issuer is on. */
+  readonly demoAuth: boolean;
+  readonly generalLimit: GeneralLimit;
+  /** What generalLimit enforces, for the words of its refusals. */
+  readonly limits: RequestLimits;
+  /** Of sales that do not say. */
+  readonly reservationTtlSeconds: number;
+  readonly ready: Readiness;
+  /** Addresses or CIDR ranges. */
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly log: ErrorLog;
+  readonly metrics: HttpMetrics;
+}
+
+export interface HttpMetrics {
+  /** One reserve request: `outcome` is `reserved` or the code it was refused with. */
+  onReserve(outcome: 'reserved' | ProblemCode, seconds: number): void;
+  /** One response: `route` is a method and a template, or `unmatched`. */
+  onResponse(route: string, status: number, seconds: number): void;
+}
+
+export interface Http {
+  /** Answers every request and never rejects. */
+  fetch(request: Request, peerAddress: string): Promise<Response>;
+}
+
+type Env = { Bindings: { call: Call } };
+
+/** @throws if the configuration cannot work: no key, a bad public key, a bad proxy range. */
+export function createHttp(deps: HttpDeps): Http {
+  const { reservations, sales, ids, auth, demoAuth, log, metrics } = deps;
+  const checkpoints: Checkpoints = {
+    gate: createGate(auth, ids, log),
+    clientAddress: createClientAddress(deps.trustedProxies),
+    generalLimit: deps.generalLimit,
+    limits: deps.limits,
+    log,
+  };
+  const app = routes(checkpoints, [
+    ...reservationRoutes(reservations, ids),
+    ...orderRoutes(reservations, ids),
+    ...inventoryRoutes(sales),
+    ...saleRoutes(sales, deps.reservationTtlSeconds),
+    ...tokenRoutes(auth, demoAuth),
+    ...processRoutes(deps.ready),
+    ...startPageRoutes(sales, demoAuth),
+  ]);
+  const cors = createCors(deps.corsOrigins);
+
+  return {
+    async fetch(request, peerAddress) {
+      const startedMs = performance.now();
+      const call = new Call(request, peerAddress, cors.headersFor(request));
+      let response: Response;
+      try {
+        const preflight = cors.preflight(request);
+        response = preflight ? call.noContent(preflight) : await app.fetch(request, { call });
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (!refusal)
+          log.error({ err: error, request_id: call.requestId, route: call.route }, 'unexpected error');
+        response = call.refuse(refusal ?? INTERNAL);
+      }
+      const seconds = (performance.now() - startedMs) / 1000;
+      if (call.operation?.limit === 'reserve') metrics.onReserve(call.refusedWith ?? 'reserved', seconds);
+      metrics.onResponse(call.route, response.status, seconds);
+      return response;
+    },
+  };
+}
+
+/** Every endpoint at its path; what is left over is another method at a known path (405), or nothing (404). */
+function routes(checkpoints: Checkpoints, endpoints: readonly Endpoint[]): Hono<Env> {
+  const app = new Hono<Env>({ getPath: pathOf });
+  app.onError((error) => {
+    throw error;
+  });
+  const at = pathFinder(endpoints.map(({ operation }) => operation));
+  for (const endpoint of endpoints) {
+    const { operation } = endpoint;
+    const { method, path, pathId } = operation;
+    const answer = openEndpoint(endpoint, checkpoints);
+    // Hono writes :sku where OpenAPI writes {sku}.
+    app.on(method, path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
+      const { call } = c.env;
+      if (!pathId) return answer(call, '');
+      const here = at(pathOf(call.request));
+      return here.includes(operation)
+        ? answer(call, c.req.param(pathId.name) ?? '')
+        : methodNotAllowed(checkpoints, here, call);
+    });
+  }
+  app.notFound((c) => {
+    const { call } = c.env;
+    const here = at(pathOf(call.request));
+    return here.length > 0 ? methodNotAllowed(checkpoints, here, call) : notFound(checkpoints, call);
+  });
+  return app;
+}
+
+/**
+ * The operations at a path, whatever their method. A fixed path is not an id: /inventory/reserve belongs to
+ * reserve alone, so GET there is 405 and not an item of that name.
+ */
+function pathFinder(operations: readonly Operation[]): (path: string) => readonly Operation[] {
+  const byTemplate = Map.groupBy(operations, ({ path }) => path);
+  const patterns = [...byTemplate]
+    .filter(([template]) => template.includes('{'))
+    .map(([template, here]) => ({ pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`), here }));
+  return (path) => byTemplate.get(path) ?? patterns.find(({ pattern }) => pattern.test(path))?.here ?? [];
+}
+
+/** 405 with Allow, after the token was looked at as for the path's own methods. */
+async function methodNotAllowed(
+  { gate }: Checkpoints,
+  here: readonly Operation[],
+  call: Call,
+): Promise<Response> {
+  const order: readonly Access[] = ['public', 'customer', 'operator'];
+  const access = order.find((level) => here.some((operation) => operation.access === level)) ?? 'operator';
+  const admitted = await gate(call.request.headers.get('authorization'), access);
+  if (!admitted.ok) return call.refuse(admitted.refusal);
+  const allow = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+  return call.refuse({ code: 'method-not-allowed', detail: `Use one of: ${allow}.` }, { allow });
+}
+
+/** 404. Under /api it counts against the address: probing paths is no way around the limit. */
+async function notFound({ clientAddress, generalLimit, limits }: Checkpoints, call: Call): Promise<Response> {
+  if (pathOf(call.request).startsWith('/api/')) {
+    const address = clientAddress(call.request.headers, call.peerAddress);
+    const full = await generalLimit(null, address);
+    if (full) return call.refuse(tooManyRequests(limits, full));
+  }
+  return call.refuse({ code: 'not-found', detail: 'Check the path. The API is described at /openapi.json.' });
+}

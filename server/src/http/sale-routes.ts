@@ -1,0 +1,33 @@
+// Sales: read by everyone, made and closed by operators.
+import { addItems, closeSale, createSale, getSale, listSales } from '@holdfast/contract/sales';
+import { DEFAULT_PAGE_SIZE } from '@holdfast/contract/vocabulary';
+import type { Answer, SaleVerbs, SaleView } from '../sales/sales.ts';
+import { type Endpoint, endpoint } from './endpoint.ts';
+import { newItem, newSale, pageWire, saleWire } from './wire.ts';
+
+export function saleRoutes(sales: SaleVerbs, defaultTtlSeconds: number): Endpoint[] {
+  return [
+    endpoint(listSales, async ({ query }) => {
+      const answer = await sales.sales(query.limit ?? DEFAULT_PAGE_SIZE, query.cursor ?? null);
+      if (!answer.ok) return answer;
+      const nowMs = Date.now();
+      return { ok: true, value: pageWire(answer.value, (view) => saleWire(view, nowMs)) };
+    }),
+
+    endpoint(getSale, async ({ id }) => oneSale(await sales.sale(id))),
+
+    endpoint(createSale, async ({ caller, body }) =>
+      oneSale(await sales.create(newSale(body, defaultTtlSeconds), caller.sub)),
+    ),
+
+    endpoint(addItems, async ({ caller, id, body }) =>
+      oneSale(await sales.addItems(id, body.items.map(newItem), caller.sub)),
+    ),
+
+    endpoint(closeSale, async ({ caller, id }) => oneSale(await sales.close(id, caller.sub))),
+  ];
+}
+
+function oneSale(answer: Answer<SaleView>) {
+  return answer.ok ? ({ ok: true, value: saleWire(answer.value, Date.now()) } as const) : answer;
+}
