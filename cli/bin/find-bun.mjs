@@ -1,7 +1,7 @@
 // Finds the Bun binary that npm installed, whether or not install scripts were allowed to run.
 // With scripts allowed, bun's postinstall moves the binary to bun/bin/bun.exe; with scripts blocked
 // (npm 12's default) that file is a text placeholder and the binary stays in @oven/bun-<os>-<cpu>.
-import { existsSync, openSync, readSync, closeSync, readdirSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -34,7 +34,8 @@ function platformPackages() {
   const cpu = process.arch === 'arm64' ? 'aarch64' : process.arch;
   const base = `@oven/bun-${os}-${cpu}`;
   // Both C libraries' packages may be unpacked; the one that matches this system comes first.
-  const musl = os === 'linux' && existsSync('/lib') && readdirSync('/lib').some((f) => f.startsWith('ld-musl-'));
+  const musl =
+    os === 'linux' && existsSync('/lib') && readdirSync('/lib').some((f) => f.startsWith('ld-musl-'));
   return musl ? [`${base}-musl`, base] : [base, `${base}-musl`];
 }
 
@@ -47,7 +48,9 @@ export function findBun() {
   const named = process.env.HOLDFAST_BUN_BIN;
   if (named) {
     if (isBinary(named)) return realpathSync(named);
-    throw new Error(`HOLDFAST_BUN_BIN names ${named}, which is not a program. Unset it or point it at a Bun binary.`);
+    throw new Error(
+      `HOLDFAST_BUN_BIN names ${named}, which is not a program. Unset it or point it at a Bun binary.`,
+    );
   }
   const candidates = platformPackages()
     .map(packageFolder)
