@@ -56,7 +56,7 @@ export interface EmbeddedStores {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedStores> {
   const settings = settingsFor(options);
-  const guardian = spawn(process.execPath, [path.join(import.meta.dir, 'guardian.ts')], {
+  const guardian = spawn(process.execPath, ['--no-env-file', path.join(import.meta.dir, 'guardian.ts')], {
     cwd: '/',
     detached: true,
     stdio: 'pipe',

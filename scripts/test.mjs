@@ -1,0 +1,98 @@
+// npm test: every test of every workspace, under Bun. Arguments go to the runner:
+//
+//   npm test -- server/test/config.test.ts        one file
+//   npm test -- --test-name-pattern never-oversells
+//
+// Ends with the runner's own totals as `N passed, N failed`. A run without a test fails, and so does one that leaves
+// a process behind.
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import { findBun } from '../cli/bin/find-bun.mjs';
+
+/** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
+const TEST_LIMIT_MS = 30_000;
+/** What ends with the run may take a moment to be gone. */
+const LEFTOVER_LIMIT_MS = 5_000;
+const POLL_MS = 50;
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+/** Inherited by everything that the tests start, and so the way to find what they left running. */
+const mark = `HOLDFAST_TEST_RUN=${randomUUID()}`;
+
+const { code, output } = await runTests(process.argv.slice(2));
+const passed = lastTotal(output, 'pass');
+const failed = lastTotal(output, 'fail');
+const leftovers = await leftRunning();
+
+const problems = [];
+if (passed === undefined || failed === undefined) problems.push('The runner gave no totals.');
+else if (passed + failed === 0) problems.push('No test was run.');
+if (leftovers.length > 0) problems.push(`Left running: ${leftovers.join(', ')}`);
+for (const problem of problems) console.error(problem);
+
+const success = code === 0 && failed === 0 && problems.length === 0;
+console.log(`${passed ?? 0} passed, ${failed ?? 0} failed`);
+process.exitCode = success ? 0 : code || 1;
+
+/** Runs Bun's test runner, shows what it prints, and keeps it. */
+async function runTests(args) {
+  const [name, value] = mark.split('=');
+  const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
+  const child = spawn(findBun(), ['test', `--timeout=${TEST_LIMIT_MS}`, ...args], {
+    cwd: root,
+    env: { ...process.env, ...colors, [name]: value },
+    stdio: ['inherit', 'pipe', 'pipe'],
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const chunks = [];
+  child.stdout.pipe(process.stdout);
+  child.stderr.on('data', (chunk) => {
+    process.stderr.write(chunk);
+    chunks.push(chunk); // the runner reports on standard error; tests may print what they like on the other
+  });
+  const exitCode = await new Promise((resolve) => child.on('close', (status) => resolve(status ?? 1)));
+  return { code: exitCode, output: stripVTControlCharacters(Buffer.concat(chunks).toString()) };
+}
+
+/** The number in the runner's closing line ` 12 pass`, which comes after anything that a test may have printed. */
+function lastTotal(output, word) {
+  const lines = [...output.matchAll(new RegExp(`^\\s*(\\d+) ${word}$`, 'gm'))];
+  const last = lines.at(-1)?.[1];
+  return last === undefined ? undefined : Number(last);
+}
+
+/** Processes of this run that are still there, as `name (pid)`. Where there is no /proc, none can be named. */
+async function leftRunning() {
+  const deadline = Date.now() + LEFTOVER_LIMIT_MS;
+  for (;;) {
+    const found = markedProcesses();
+    if (found.length === 0 || Date.now() > deadline) return found;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function markedProcesses() {
+  const found = [];
+  for (const pid of listProcesses()) {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      if (environment.includes(mark))
+        found.push(`${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (${pid})`);
+    } catch {
+      // Another user's, or gone meanwhile.
+    }
+  }
+  return found;
+}
+
+function listProcesses() {
+  try {
+    return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  } catch {
+    return [];
+  }
+}
