@@ -96,7 +96,7 @@ export interface SaleLineage {
 /** What a cold rebuild loads, from one consistent snapshot of the ledger. */
 export interface ColdSnapshot {
   readonly settings: SaleSettings;
-  /** Larger than any transition number (r) the journal holds: the store continues after it. */
+  /** Not smaller than any transition number (r) the journal holds: the store continues after it. */
   readonly lastSeq: number;
   /** The last ledger entry (l) that the snapshot contains. */
   readonly applied: number;

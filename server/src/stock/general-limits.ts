@@ -1,6 +1,7 @@
 // The limits on everything but reserve: one window pair for all processes, one batched call, no lease.
 import type { Redis } from 'ioredis';
 import { Batcher } from '../domain/batcher.ts';
+import { StockUnavailable } from '../domain/sale-store.ts';
 import { GENERAL_WINDOW_KEYS } from './keys.ts';
 import { call } from './library.ts';
 
@@ -47,11 +48,16 @@ export class GeneralLimits {
     });
   }
 
-  /** @throws StockUnavailable: the caller decides whether to answer without a limit. */
+  /** Redis out of reach: the request goes on uncounted, so that orders can still be read. */
   async attempt(customer: string, address: string): Promise<LimitVerdict> {
     const { perCustomer, perAddress } = this.settings;
     if ((perCustomer === 0 || customer === '') && (perAddress === 0 || address === '')) return null;
-    return await this.batcher.run({ customer, address });
+    try {
+      return await this.batcher.run({ customer, address });
+    } catch (error) {
+      if (error instanceof StockUnavailable) return null;
+      throw error;
+    }
   }
 }
 

@@ -1,0 +1,140 @@
+// Brings the database to the schema this service was built for: plain SQL files, applied once, in the order of
+// their names, forward only. Any number of processes may do it at once; one does, the others wait and see.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Sql } from './connection.ts';
+import { Connection } from './connection.ts';
+import { afterSending, beforeSending } from './failures.ts';
+
+const MIGRATIONS = new URL('../../sql/migrations/', import.meta.url);
+
+/** Key of the advisory lock under which migrations run. */
+const MIGRATION_LOCK = [0x486600, 0] as const;
+const POSTGRES_MIN = 15;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A migration may rewrite a large table; waiting for another process's migration counts as waiting for a lock. */
+const STATEMENT_TIMEOUT_MS = 30 * 60_000;
+const LOCK_TIMEOUT_MS = 5 * 60_000;
+
+/** The database cannot be used by this version of the service; the message says what to do. */
+export class MigrationRefused extends Error {
+  override readonly name = 'MigrationRefused';
+}
+
+export interface Migration {
+  readonly name: string;
+  readonly checksum: string;
+  readonly statements: string;
+}
+
+/** The migrations that this service was built with, in order. */
+export async function knownMigrations(): Promise<Migration[]> {
+  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      // Line ends are no change: a checkout may have turned them.
+      const statements = (await readFile(new URL(name, MIGRATIONS), 'utf8')).replaceAll('\r\n', '\n');
+      return { name, checksum: createHash('sha256').update(statements).digest('hex'), statements };
+    }),
+  );
+}
+
+/**
+ * Applies what is missing and names it. @throws MigrationRefused if the database is older than PostgreSQL 15,
+ * newer than this service, or was made by an old migration that has since been changed; LedgerUnavailable
+ */
+export async function migrate(databaseUrl: string): Promise<{ applied: string[] }> {
+  const known = await knownMigrations();
+  const connection = new Connection(databaseUrl, {
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: LOCK_TIMEOUT_MS,
+  });
+  try {
+    const sql = await connection.open(CONNECT_TIMEOUT_MS).catch((error: unknown) => {
+      throw beforeSending(error);
+    });
+    return { applied: await migrateUnderLock(sql, known) };
+  } catch (error) {
+    throw afterSending(error, 'writes');
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @throws MigrationRefused in words unless the database has exactly these migrations. */
+export async function requireSchema(sql: Sql, known: readonly Migration[]): Promise<void> {
+  const missing = missingMigrations(known, await appliedMigrations(sql));
+  if (missing.length > 0) {
+    throw new MigrationRefused(
+      `the database lacks the migration ${missing[0]?.name}: start the service with migrations on`,
+    );
+  }
+}
+
+async function migrateUnderLock(sql: Sql, known: readonly Migration[]): Promise<string[]> {
+  await refuseOldServer(sql);
+  // Of the session: it ends with the connection.
+  await sql`SELECT pg_advisory_lock(${MIGRATION_LOCK[0]}::integer, ${MIGRATION_LOCK[1]}::integer)`;
+  const missing = missingMigrations(known, await appliedMigrations(sql));
+  for (const migration of missing) {
+    await sql.begin(async (transaction) => {
+      await transaction.unsafe(
+        `CREATE SCHEMA IF NOT EXISTS holdfast;
+         CREATE TABLE IF NOT EXISTS holdfast.migration (
+           name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+      );
+      await transaction.unsafe(migration.statements);
+      await transaction`
+        INSERT INTO holdfast.migration (name, checksum) VALUES (${migration.name}, ${migration.checksum})`;
+    });
+  }
+  return missing.map((migration) => migration.name);
+}
+
+async function refuseOldServer(sql: Sql): Promise<void> {
+  const [server] = await sql<{ version: number }[]>`
+    SELECT current_setting('server_version_num')::integer / 10000 AS version`;
+  if (server === undefined || server.version < POSTGRES_MIN) {
+    throw new MigrationRefused(
+      `Holdfast needs PostgreSQL ${POSTGRES_MIN} or newer; this server is PostgreSQL ${server?.version}`,
+    );
+  }
+}
+
+interface Applied {
+  readonly name: string;
+  readonly checksum: string;
+}
+
+async function appliedMigrations(sql: Sql): Promise<readonly Applied[]> {
+  const [table] = await sql<
+    { exists: boolean }[]
+  >`SELECT to_regclass('holdfast.migration') IS NOT NULL AS exists`;
+  if (table?.exists !== true) return [];
+  return sql<Applied[]>`SELECT name, checksum FROM holdfast.migration ORDER BY name`;
+}
+
+/** What is still to be applied. @throws MigrationRefused unless what was applied is how this service's list begins */
+function missingMigrations(known: readonly Migration[], applied: readonly Applied[]): readonly Migration[] {
+  for (const [index, { name, checksum }] of applied.entries()) {
+    const expected = known[index];
+    if (expected === undefined || !known.some((migration) => migration.name === name)) {
+      throw new MigrationRefused(
+        `the database is newer than this service: it has the migration ${name}. Start a service at least as new as the one that made it`,
+      );
+    }
+    if (expected.name !== name) {
+      throw new MigrationRefused(
+        `the database was migrated past ${expected.name} without it: migrations are applied in the order of their names`,
+      );
+    }
+    if (expected.checksum !== checksum) {
+      throw new MigrationRefused(
+        `the migration ${name} was changed after it had been applied: restore it, and put the change into a new one`,
+      );
+    }
+  }
+  return known.slice(applied.length);
+}

@@ -1,0 +1,119 @@
+// Does the ledger hold together, by itself? Each check is a query that finds what should not exist; a violation
+// is a sentence for an operator. The invariants: stock within bounds (I1), sold = confirmed = bought = moved
+// (I2), one outcome a reservation with its order (I3), caps kept (I4), entries numbered without a gap.
+import type { Statements } from './connection.ts';
+import type { Pool } from './pool.ts';
+
+/** Sentences in one report: past this many the ledger is broken, and more would not say how. */
+const VIOLATIONS_MAX = 100;
+
+type Check = (sql: Statements, saleNumber: number) => Promise<readonly { readonly violation: string }[]>;
+
+const CHECKS: readonly Check[] = [
+  (sql, sale) => sql`
+    SELECT format('item %s: sold %s is not between 0 and total %s', sku, sold, total) AS violation
+    FROM holdfast.item WHERE sale = ${sale}::integer AND NOT (0 <= sold AND sold <= total)
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  (sql, sale) => sql`
+    SELECT format('item %s: sold %s, but orders have %s, customers bought %s, and the journal moved %s of it',
+                  sku, item.sold, coalesce(ordered.quantity, 0), coalesce(bought.quantity, 0),
+                  coalesce(moved.sold, 0)) AS violation
+    FROM (SELECT * FROM holdfast.item WHERE sale = ${sale}::integer) AS item
+    LEFT JOIN (
+      SELECT line.sku, sum(line.quantity) AS quantity
+      FROM holdfast.orders JOIN holdfast.order_lines AS line USING (order_id)
+      WHERE orders.sale = ${sale}::integer
+      GROUP BY line.sku
+    ) AS ordered USING (sku)
+    LEFT JOIN (
+      SELECT sku, sum(quantity) AS quantity FROM holdfast.customer_item WHERE sale = ${sale}::integer GROUP BY sku
+    ) AS bought USING (sku)
+    LEFT JOIN (
+      SELECT line.sku, sum(line.quantity) AS sold
+      FROM holdfast.journal CROSS JOIN LATERAL holdfast.unpack_lines(lines) AS line
+      WHERE sale = ${sale}::integer AND source = 'l' AND kind = 'confirmed'
+      GROUP BY line.sku
+    ) AS moved USING (sku)
+    WHERE item.sold <> coalesce(ordered.quantity, 0) OR item.sold <> coalesce(bought.quantity, 0)
+      OR item.sold <> coalesce(moved.sold, 0)
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  (sql, sale) => sql`
+    SELECT format('item %s: total %s, but %s came in by the journal', sku, item.total, coalesce(came.total, 0)) AS violation
+    FROM (SELECT * FROM holdfast.item WHERE sale = ${sale}::integer) AS item
+    LEFT JOIN (
+      SELECT line.sku, sum(line.quantity) AS total
+      FROM holdfast.journal CROSS JOIN LATERAL holdfast.unpack_lines(lines) AS line
+      WHERE sale = ${sale}::integer AND source = 'l' AND kind = 'item-added'
+      GROUP BY line.sku
+    ) AS came USING (sku)
+    WHERE item.total <> coalesce(came.total, 0)
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  (sql, sale) => sql`
+    SELECT format('a customer bought %s of %s, above the cap of %s', bought.quantity, sku, max_per_customer) AS violation
+    FROM holdfast.customer_item AS bought JOIN holdfast.item USING (sale, sku)
+    WHERE sale = ${sale}::integer AND bought.quantity > max_per_customer
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  // Register and journal say the same, one to one.
+  (sql, sale) => sql`
+    SELECT format('reservation %s/%s: the register says %s by entry %s, the journal %s by entry %s',
+                  encode(reservation_id, 'hex'), created_seq, coalesce(outcome, 'nothing'), entry_seq,
+                  coalesce(kind, 'nothing'), seq) AS violation
+    FROM (SELECT * FROM holdfast.outcome WHERE sale = ${sale}::integer) AS registered
+    FULL JOIN (
+      SELECT * FROM holdfast.journal
+      WHERE sale = ${sale}::integer AND source = 'l' AND reservation_id IS NOT NULL
+    ) AS entry USING (reservation_id, created_seq)
+    WHERE outcome IS DISTINCT FROM kind OR entry_seq IS DISTINCT FROM seq
+      OR registered.at_ms IS DISTINCT FROM entry.at_ms
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  // Every confirmed outcome has its order, with the lines of its entry, and no order is without one.
+  (sql, sale) => sql`
+    SELECT format('reservation %s/%s: the journal confirmed %s, the order has %s',
+                  encode(reservation_id, 'hex'), created_seq, coalesce(entry.lines, 'nothing'),
+                  coalesce(ordered.lines, 'nothing')) AS violation
+    FROM (
+      SELECT reservation_id, created_seq, entry.lines, registered.order_id
+      FROM holdfast.journal AS entry LEFT JOIN holdfast.outcome AS registered USING (reservation_id, created_seq)
+      WHERE entry.sale = ${sale}::integer AND entry.source = 'l' AND entry.kind = 'confirmed'
+    ) AS entry
+    FULL JOIN (
+      SELECT orders.reservation_id, orders.created_seq, orders.order_id,
+             string_agg(line.sku || '*' || line.quantity, ',' ORDER BY line.sku) AS lines
+      FROM holdfast.orders LEFT JOIN holdfast.order_lines AS line USING (order_id)
+      WHERE orders.sale = ${sale}::integer
+      GROUP BY orders.order_id
+    ) AS ordered USING (reservation_id, created_seq)
+    WHERE entry.lines IS DISTINCT FROM ordered.lines OR entry.order_id IS DISTINCT FROM ordered.order_id
+    LIMIT ${VIOLATIONS_MAX}`,
+
+  (sql, sale) => sql`
+    SELECT format('entries: %s of them, numbered %s to %s, and the sale''s last is %s',
+                  found.entries, found.first, found.last, sale.entry_seq) AS violation
+    FROM holdfast.sale
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS entries, min(seq) AS first, max(seq) AS last
+      FROM holdfast.journal WHERE sale = sale.number AND source = 'l'
+    ) AS found
+    WHERE sale.number = ${sale}::integer
+      AND NOT (found.first = 1 AND found.last = sale.entry_seq AND found.entries = sale.entry_seq)`,
+];
+
+/** Violations in words, empty when all invariants hold; all checks read one snapshot. */
+export function verifySale(pool: Pool, saleNumber: number): Promise<string[]> {
+  return pool.read((sql) =>
+    sql.begin('isolation level repeatable read read only', async (snapshot) => {
+      const sale = await snapshot`SELECT 1 FROM holdfast.sale WHERE number = ${saleNumber}::integer`;
+      if (sale.length === 0) return [`the ledger has no sale ${saleNumber}`];
+      const violations: string[] = [];
+      for (const check of CHECKS) {
+        for (const row of await check(snapshot, saleNumber)) violations.push(row.violation);
+      }
+      return violations.slice(0, VIOLATIONS_MAX);
+    }),
+  );
+}
