@@ -11,7 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { findBun } from '../cli/bin/find-bun.mjs';
+import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
 
 /** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
 const TEST_LIMIT_MS = 30_000;
@@ -44,7 +44,7 @@ async function runTests(args) {
   const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
   const child = spawn(findBun(), ['test', `--timeout=${TEST_LIMIT_MS}`, ...args], {
     cwd: root,
-    env: { ...process.env, ...colors, [name]: value },
+    env: { ...bunEnvironment(process.env), ...colors, [name]: value },
     stdio: ['inherit', 'pipe', 'pipe'],
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -64,3 +64,13 @@ export function findBun() {
       `\nLooked at: ${candidates.join(', ') || 'nothing was installed'}`,
   );
 }
+
+/**
+ * The environment for a Bun that this finds: it keeps no cache of its own below the user's home folder (measured:
+ * a start is as fast without).
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function bunEnvironment(env) {
+  return { BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0', ...env };
+}

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { findBun } from './find-bun.mjs';
+import { bunEnvironment, findBun } from './find-bun.mjs';
 
 const OLDEST_NODE = [20, 19];
 const PARENT_FD = 3;
@@ -25,7 +25,7 @@ try {
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const child = spawn(bun, ['--no-env-file', main, ...process.argv.slice(2)], {
   stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-  env: { ...process.env, HOLDFAST_PARENT_FD: String(PARENT_FD) },
+  env: { ...bunEnvironment(process.env), HOLDFAST_PARENT_FD: String(PARENT_FD) },
 });
 // A terminal's Ctrl-C reaches the command by itself too; it takes any number of signals as one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
