@@ -146,7 +146,7 @@ end
 local function new_change(sale)
   return {
     sale = sale, items = {}, held = {}, res = {}, events = {},
-    dead_add = {}, dead_rem = {}, pin_add = {}, pin_rem = {}, done_add = {}, touched = {},
+    dead_add = {}, dead_rem = {}, pin_add = {}, pin_rem = {}, done_add = {}, done_rem = {}, touched = {},
   }
 end
 
@@ -250,6 +250,7 @@ local function flush(change)
   send('HSET', keys[RES], change.res)
   send('ZREM', keys[DEAD], change.dead_rem)
   send('ZREM', keys[PINNED], change.pin_rem)
+  send('ZREM', keys[DONE], change.done_rem)
   send('ZADD', keys[DEAD], change.dead_add)
   send('ZADD', keys[PINNED], change.pin_add)
   send('ZADD', keys[DONE], change.done_add)
@@ -554,14 +555,30 @@ end
 
 local ENTRY_ARGS = 6
 
-local function apply_outcome(change, entry, record)
+--- The record of a reservation that the ledger sold and this store has lost. What it was asked for with is not known any
+--- more: its key can only be answered as reused, and never has a second effect.
+local function sold_unseen(sale, entry)
+  return {
+    state = 'F', customer = entry.customer, seq = entry.created, at = sale.at, ttl = '0', deadline = sale.now, attempts = 0,
+    resolved = sale.at, print = '-', lines = entry.payload,
+  }
+end
+
+local function apply_outcome(change, entry, by_id)
+  local record = by_id[entry.id]
+  -- Lost transitions may have taken their numbers with them: one that the ledger knows is never given to another life.
+  change.seq = later(change.seq, tonumber(entry.created))
   local state = record and record.seq == entry.created and record.state or 'gone'
   local live = state == 'A' or state == 'C'
   if entry.kind == 'confirmed' then
     if state == 'F' then return end
     if not live then -- the store had given it back, or never heard of it: the sale stands all the same
       move(change, entry.customer, entry.payload, 0, 1, 1)
-      if state ~= 'gone' then
+      if not record then
+        record = sold_unseen(change.sale, entry)
+        by_id[entry.id] = record
+      end
+      if record.seq == entry.created then
         record.state, record.resolved = 'F', change.sale.at
         push(change.done_add, change.sale.at, entry.id)
         put(change, entry.id, record)
@@ -617,7 +634,7 @@ local function apply_entries(sale, args, first, n)
     if e.seq > change.applied + 1 then break end
     if e.seq == change.applied + 1 then
       if e.id ~= '' then
-        apply_outcome(change, e, by_id[e.id])
+        apply_outcome(change, e, by_id)
       elseif e.kind == 'item-added' then
         local sku, total, cap = string.match(e.payload, '^(%S+) (%d+) (%S+)$')
         if not change.items[sku] then
@@ -841,6 +858,7 @@ local function settle(change)
     put(change, id, record)
     change.dead_rem[#change.dead_rem + 1] = id
     change.pin_rem[#change.pin_rem + 1] = id
+    change.done_rem[#change.done_rem + 1] = id -- a former life may stand there, and its purge would take this one
     if record.state == 'A' then
       push(change.dead_add, text(record.deadline), id)
     elseif record.state == 'C' then

@@ -59,17 +59,19 @@ export async function createApp(setup: AppSetup): Promise<App> {
     redis.disconnect();
     await ledger.close();
   };
+  let idSecret: Uint8Array;
   try {
     await ledger.check();
     await untilConnected(redis, CONNECT_WAIT_MS);
     await loadLibrary(redis);
+    idSecret = await ledger.secret('ids', ID_SECRET_BYTES);
   } catch (error) {
     await disconnect();
     throw error;
   }
 
   // What the verbs stand on
-  const ids = new Ids(await ledger.secret('ids', ID_SECRET_BYTES));
+  const ids = new Ids(idSecret);
   const reserveLimits = { perCustomer: rates.reserveCustomer, perAddress: rates.reserveIp };
   const gate: LineageGate = new LineageGate({
     redis,
@@ -109,10 +111,20 @@ export async function createApp(setup: AppSetup): Promise<App> {
   });
 
   // What runs beside them
-  const workers = startWorkers({ gate, channels, ledger, relay, log, metrics });
+  const workers = startWorkers({ gate, channels, ledger, catalog, relay, log, metrics });
   metrics.readStockFrom(() => readStock(channels, gate));
-  await gate.renew();
-  if (setup.seedDemo) await seedDemo(ledger, sales, config.reservationTtlSeconds);
+  const stop = async () => {
+    await workers.stop();
+    await gate.stop();
+    await disconnect();
+  };
+  try {
+    await gate.renewAndOpen();
+    if (setup.seedDemo) await seedDemo(ledger, sales, config.reservationTtlSeconds);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 
   // The door
   const generalLimits = new GeneralLimits(redis, {
@@ -154,11 +166,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
       draining = true;
     },
     stop: () => {
-      stopping ??= (async () => {
-        await workers.stop();
-        gate.stop();
-        await disconnect();
-      })();
+      stopping ??= stop();
       return stopping;
     },
   };

@@ -30,6 +30,7 @@ export const RECORD: ReservationRecord = {
   ttlSeconds: 300,
   deadlineMs: CREATED_AT_MS + 300_000,
   attempts: 0,
+  extensions: 0,
   fingerprint: 'AAAAAAAAAAA',
   lines: [{ sku: 'FLASH-SALE-001', quantity: 2 }],
 };
@@ -76,6 +77,8 @@ export const SALE_ROW: SaleRow = {
   name: 'Flash sale',
   settings: { opensAtMs: null, closesAtMs: null, closed: false },
   reservationTtlSeconds: 300,
+  extensions: { max: 1, maxLifetimeSeconds: 900 },
+  unloaded: false,
   createdAtMs: CREATED_AT_MS,
   closedAtMs: null,
 };

@@ -137,6 +137,7 @@ describe('a sale', () => {
       opensAtMs: Date.UTC(2026, 10, 27, 9),
       closesAtMs: null,
       reservationTtlSeconds: 300,
+      extensions: { max: 1, maxLifetimeSeconds: 900 },
       items: [
         { sku: 'A', name: 'A', stock: 0, price: null, maxPerCustomer: null },
         { sku: 'B', name: 'Bee', stock: 5, price: { amountMinor: 1, currency: 'EUR' }, maxPerCustomer: 2 },

@@ -17,6 +17,7 @@ const plan = (id: string, items: readonly ReturnType<typeof item>[]) => ({
   opensAtMs: 1_800_000_000_000,
   closesAtMs: null,
   reservationTtlSeconds: 120,
+  extensions: { max: 1, maxLifetimeSeconds: 900 },
   items,
 });
 
@@ -43,6 +44,7 @@ describe('a sale', () => {
       name: 'Sale made',
       settings: { opensAtMs: 1_800_000_000_000, closesAtMs: null, closed: false },
       reservationTtlSeconds: 120,
+      extensions: { max: 1, maxLifetimeSeconds: 900 },
       closedAtMs: null,
     });
     expect(await stage.ledger.saleById('made')).toEqual(made.sale);

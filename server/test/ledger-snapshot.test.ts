@@ -119,6 +119,7 @@ function recordOf(life: Life) {
     createdAtMs: life.reservedAtMs,
     deadlineMs: life.reservedAtMs + 300_000,
     attempts: life.state === 'confirming' ? 1 : 0,
+    extensions: 0,
   };
 }
 

@@ -63,6 +63,7 @@ export async function makeSale(stage: LedgerStage, items: readonly NewItem[]): P
       opensAtMs: null,
       closesAtMs: null,
       reservationTtlSeconds: 300,
+      extensions: { max: 1, maxLifetimeSeconds: 900 },
       items,
     },
     'operator-1',
@@ -97,6 +98,7 @@ export function pinned(of: ConfirmRequest): ReservationRecord {
     ttlSeconds: 300,
     deadlineMs: 301_000,
     attempts: 1,
+    extensions: 0,
     fingerprint: 'fingerprint',
     lines: of.lines,
   };

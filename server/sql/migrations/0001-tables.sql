@@ -19,6 +19,9 @@ CREATE TABLE holdfast.sale (
   opens_at_ms bigint,
   closes_at_ms bigint,
   reservation_ttl_seconds integer NOT NULL CHECK (reservation_ttl_seconds > 0),
+  -- How often a customer may extend a reservation, and how long one may live in all.
+  max_extensions integer NOT NULL CHECK (max_extensions >= 0),
+  max_lifetime_seconds integer NOT NULL CHECK (max_lifetime_seconds >= reservation_ttl_seconds),
   created_at_ms bigint NOT NULL,
   closed_at_ms bigint,
   -- The entry that closed it.

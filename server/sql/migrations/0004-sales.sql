@@ -63,6 +63,8 @@ CREATE FUNCTION holdfast.create_sale(
   p_opens_at_ms bigint,
   p_closes_at_ms bigint,
   p_reservation_ttl_seconds integer,
+  p_max_extensions integer,
+  p_max_lifetime_seconds integer,
   p_operator text,
   p_skus text[],
   p_names text[],
@@ -78,8 +80,11 @@ DECLARE
   v_now_ms bigint := holdfast.now_ms();
 BEGIN
   PERFORM holdfast.require_durable_commit();
-  INSERT INTO holdfast.sale (id, name, opens_at_ms, closes_at_ms, reservation_ttl_seconds, created_at_ms, entry_seq)
-  VALUES (p_id, p_name, p_opens_at_ms, p_closes_at_ms, p_reservation_ttl_seconds, v_now_ms, 1)
+  INSERT INTO holdfast.sale
+    (id, name, opens_at_ms, closes_at_ms, reservation_ttl_seconds, max_extensions, max_lifetime_seconds, created_at_ms,
+     entry_seq)
+  VALUES (p_id, p_name, p_opens_at_ms, p_closes_at_ms, p_reservation_ttl_seconds, p_max_extensions,
+          p_max_lifetime_seconds, v_now_ms, 1)
   ON CONFLICT (id) DO NOTHING
   RETURNING number INTO v_number;
   IF v_number IS NULL THEN
@@ -88,7 +93,8 @@ BEGIN
   INSERT INTO holdfast.journal (sale, source, epoch, seq, kind, at_ms, detail)
   VALUES (v_number, 'l', 0, 1, 'settings-changed', v_now_ms, jsonb_build_object(
     'operator', p_operator, 'name', p_name, 'opens_at_ms', p_opens_at_ms, 'closes_at_ms', p_closes_at_ms,
-    'reservation_ttl_seconds', p_reservation_ttl_seconds, 'closed', false));
+    'reservation_ttl_seconds', p_reservation_ttl_seconds, 'max_extensions', p_max_extensions,
+    'max_lifetime_seconds', p_max_lifetime_seconds, 'closed', false));
   PERFORM holdfast.write_items(v_number, p_operator, p_skus, p_names, p_totals, p_prices_minor, p_currencies, p_caps);
   SELECT * INTO sale FROM holdfast.sale WHERE number = v_number;
 END

@@ -9,6 +9,19 @@ export interface Money {
   readonly currency: string;
 }
 
+/** How often a customer may extend a reservation, and how long one may live in all, from when it was made. */
+export interface ExtensionRules {
+  readonly max: number;
+  readonly maxLifetimeSeconds: number;
+}
+
+const MAX_LIFETIME_SECONDS = 900;
+
+/** What a sale that says nothing allows: one extension, fifteen minutes in all (or its own time, if that is longer). */
+export function usualExtensions(reservationTtlSeconds: number): ExtensionRules {
+  return { max: 1, maxLifetimeSeconds: Math.max(MAX_LIFETIME_SECONDS, reservationTtlSeconds) };
+}
+
 export interface SaleRow {
   /** Position in every key and id; assigned once. */
   readonly number: number;
@@ -16,6 +29,9 @@ export interface SaleRow {
   readonly name: string;
   readonly settings: SaleSettings;
   readonly reservationTtlSeconds: number;
+  readonly extensions: ExtensionRules;
+  /** Closed, and no longer kept in the store: the ledger alone answers for it. */
+  readonly unloaded: boolean;
   readonly createdAtMs: number;
   readonly closedAtMs: number | null;
 }
@@ -45,6 +61,7 @@ export interface NewSale {
   readonly opensAtMs: number | null;
   readonly closesAtMs: number | null;
   readonly reservationTtlSeconds: number;
+  readonly extensions: ExtensionRules;
   readonly items: readonly NewItem[];
 }
 
@@ -128,3 +145,42 @@ export class AmbiguousCommit extends Error {
 export class LedgerUnavailable extends Error {
   override readonly name = 'LedgerUnavailable';
 }
+
+/** An operator's change of stock, as it was made. */
+export interface StockChange {
+  readonly sku: string;
+  /** Units that came in, or went out if below zero. */
+  readonly delta: number;
+  readonly totalBefore: number;
+  readonly total: number;
+  readonly reason: string;
+  readonly reference: string | null;
+  readonly operator: string;
+  readonly atMs: number;
+  readonly entrySeq: number;
+}
+
+export interface StockChangeRequest {
+  /** One attempt to take units out, which the store has set aside: 22 base64url characters. Null where units come in. */
+  readonly operationId: string | null;
+  /** Keyed hash of operator and idempotency key: 22 base64url characters. */
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly sku: string;
+  readonly delta: number;
+  readonly expectedTotal: number | null;
+  readonly reason: string;
+  readonly reference: string | null;
+  readonly operator: string;
+}
+
+export type StockChangeResult =
+  | { readonly kind: 'changed' | 'replayed'; readonly change: StockChange }
+  /** With the item as the ledger has it. */
+  | {
+      readonly kind: 'stale-total' | 'stock-in-use' | 'too-much';
+      readonly total: number;
+      readonly sold: number;
+    }
+  /** `refused`: this operation was refused before; the units must be given back. */
+  | { readonly kind: 'key-reused' | 'sale-closed' | 'unknown-sku' | 'refused' };

@@ -28,6 +28,8 @@ export interface ReservationRecord {
   readonly deadlineMs: number;
   /** Confirm attempts begun and not definitely failed. */
   readonly attempts: number;
+  /** Times the customer extended it. */
+  readonly extensions: number;
   readonly fingerprint: string;
   readonly lines: readonly Line[];
 }
@@ -49,7 +51,7 @@ export function unpackLines(packed: string): Line[] {
   return packed.split(',').map((word) => {
     const star = word.lastIndexOf('*');
     const quantity = word.slice(star + 1);
-    if (star < 1 || !/^(0|[1-9]\d{0,14})$/.test(quantity))
+    if (star < 1 || !/^[1-9]\d{0,14}$/.test(quantity))
       throw new Error(`malformed lines: ${JSON.stringify(packed)}`);
     return { sku: word.slice(0, star), quantity: Number(quantity) };
   });

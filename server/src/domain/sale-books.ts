@@ -40,6 +40,7 @@ export class SaleBooks {
       ttlSeconds: command.ttlSeconds,
       deadlineMs: nowMs + command.ttlSeconds * 1000,
       attempts: 0,
+      extensions: 0,
       fingerprint: command.fingerprint,
       lines: command.lines,
     };
@@ -94,6 +95,40 @@ export class SaleBooks {
     if (kept !== undefined && isLive(kept)) this.addReserved(lines, -1);
     else this.addHeld(customer, lines, 1);
     if (kept !== undefined) this.resolve(kept.record, 'confirmed', nowMs);
+  }
+
+  /**
+   * Of a reservation that was lost here and sold by the ledger: what it was asked for with is not known any more, so
+   * that its key can only be answered as reused, and never has a second effect.
+   */
+  keepSoldUnseen(
+    {
+      reservationId,
+      createdSeq,
+      customer,
+      lines,
+    }: Pick<Transition, 'reservationId' | 'createdSeq' | 'customer' | 'lines'>,
+    nowMs: number,
+  ): void {
+    const record: ReservationRecord = {
+      reservationId,
+      customer,
+      state: 'confirmed',
+      createdSeq,
+      createdAtMs: nowMs,
+      ttlSeconds: 0,
+      deadlineMs: nowMs,
+      attempts: 0,
+      extensions: 0,
+      fingerprint: '-',
+      lines,
+    };
+    this.keep(record, { pinEndMs: null, resolvedAtMs: nowMs });
+  }
+
+  /** A number that the ledger knows is never given to another life, though its transition was lost here. */
+  neverNumber(createdSeq: number): void {
+    this.seq = Math.max(this.seq, createdSeq);
   }
 
   /** Expires at most `limit` due ones, oldest deadline first; returns how many. */

@@ -249,10 +249,13 @@ export class SaleModel implements SaleStore {
         if (kept?.record.state === 'confirmed')
           throw new Error(`entry ${entry.seq} confirms a reservation again`);
         this.books.sell(entry.customer, entry.lines, kept, nowMs);
+        if (!this.books.reservations.has(entry.reservationId)) this.books.keepSoldUnseen(entry, nowMs);
+        this.books.neverNumber(entry.createdSeq);
         return;
       }
       case 'refused':
       case 'expired': {
+        this.books.neverNumber(entry.createdSeq);
         const kept = this.lifeOf(entry);
         if (kept === undefined || !isLive(kept)) return;
         this.books.freeByLedger(kept.record, entry.kind === 'refused' ? 'lost' : 'expired', nowMs);

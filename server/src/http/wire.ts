@@ -5,7 +5,7 @@ import type { Order } from '@holdfast/contract/orders';
 import type { Reservation } from '@holdfast/contract/reservations';
 import type { CreateSaleBody, NewItem, Sale, SaleItem, SaleStatus } from '@holdfast/contract/sales';
 import type { Money, Page } from '@holdfast/contract/vocabulary';
-import type * as facts from '../domain/ledger-facts.ts';
+import * as facts from '../domain/ledger-facts.ts';
 import type { SaleSettings } from '../domain/sale-store.ts';
 import type { ReservationView } from '../reservations/reservations.ts';
 import type { ItemView, SaleView } from '../sales/sales.ts';
@@ -141,6 +141,7 @@ export function newSale(body: CreateSaleBody, defaultTtlSeconds: number): facts.
     opensAtMs: body.opens_at === undefined ? null : Date.parse(body.opens_at),
     closesAtMs: body.closes_at === undefined ? null : Date.parse(body.closes_at),
     reservationTtlSeconds: body.reservation_ttl_seconds ?? defaultTtlSeconds,
+    extensions: facts.usualExtensions(body.reservation_ttl_seconds ?? defaultTtlSeconds),
     items: body.items.map(newItem),
   };
 }

@@ -13,7 +13,7 @@ const MAX_SALES = 10_000;
 const MAX_BATCH = 500;
 const MAX_QUEUED = 10_000;
 
-type CatalogLedger = Pick<LedgerContract, 'itemsBySku' | 'saleByNumber' | 'saleById'>;
+type CatalogLedger = Pick<LedgerContract, 'itemsBySku' | 'itemsOfSale' | 'saleByNumber' | 'saleById'>;
 
 export class Catalog {
   private readonly items = new LRUCache<string, ItemRow>({ max: MAX_SKUS });
@@ -41,6 +41,16 @@ export class Catalog {
   /** The same, past the cache: after the store said `closed`, the SKU may have moved to another sale. */
   async freshItem(sku: string): Promise<ItemRow | null> {
     return await this.lookups.run(sku);
+  }
+
+  /** Keeps the sale and its items in memory, as if each had been asked for. */
+  async learn(saleNumber: number): Promise<void> {
+    const items = await this.ledger.itemsOfSale(saleNumber);
+    await this.sale(saleNumber);
+    // Asked for by SKU: the sale may be closed, and its SKUs on sale elsewhere. In pieces, to leave room for customers.
+    for (let from = 0; from < items.length; from += MAX_BATCH) {
+      await Promise.all(items.slice(from, from + MAX_BATCH).map(({ sku }) => this.item(sku)));
+    }
   }
 
   async sale(saleNumber: number): Promise<SaleRow | null> {

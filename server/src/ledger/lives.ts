@@ -19,6 +19,7 @@ export interface LifeRow {
   /** Null, like the two after it, if the `reserved` transition never reached the journal. */
   readonly ttl_seconds: number | null;
   readonly deadline_ms: number | null;
+  readonly extensions: number;
   readonly fingerprint: string | null;
   readonly state: ReservationState;
   /** Null while live. */
@@ -33,7 +34,8 @@ export interface LifeRow {
 export function lifeRows(sql: Statements, transitions: Fragment, decisions: Fragment): Fragment {
   return sql`
     SELECT first.reservation_id, first.created_seq, first.epoch, first.customer, first.lines,
-           first.at_ms AS created_at_ms, first.ttl_seconds, first.deadline_ms, first.fingerprint,
+           first.at_ms AS created_at_ms, first.ttl_seconds, coalesce(later.deadline_ms, first.deadline_ms) AS deadline_ms,
+           coalesce(later.extensions, 0)::integer AS extensions, first.fingerprint,
            CASE
              WHEN decided.outcome = 'refused' THEN 'lost'
              WHEN decided.outcome IS NOT NULL THEN decided.outcome
@@ -50,6 +52,8 @@ export function lifeRows(sql: Statements, transitions: Fragment, decisions: Frag
              max(seq) FILTER (WHERE kind = 'unpinned') AS unpinned_seq,
              max(seq) FILTER (WHERE kind = 'released') AS released_seq,
              max(seq) FILTER (WHERE kind = 'expired') AS expired_seq,
+             count(*) FILTER (WHERE kind = 'extended') AS extensions,
+             max(deadline_ms) FILTER (WHERE kind = 'extended') AS deadline_ms,
              max(at_ms) FILTER (WHERE kind IN ('released', 'expired')) AS freed_at_ms
       FROM (${transitions}) AS moved
       WHERE kind <> 'reserved'
@@ -68,6 +72,7 @@ export function recordOf(row: LifeRow): ReservationRecord {
     ttlSeconds: row.ttl_seconds ?? 0,
     deadlineMs: row.deadline_ms ?? row.created_at_ms,
     attempts: row.state === 'confirming' ? 1 : 0,
+    extensions: row.extensions,
     fingerprint: row.fingerprint ?? '',
     lines: unpackLines(row.lines),
   };
@@ -145,7 +150,7 @@ function lifeRowsOf(sql: Statements, ids: Fragment): Fragment {
  */
 function decidedRows(sql: Statements, id: Buffer): Fragment {
   return sql`
-    SELECT entry.reservation_id, entry.created_seq, -1, entry.customer, entry.lines, entry.at_ms, NULL, NULL, NULL,
+    SELECT entry.reservation_id, entry.created_seq, -1, entry.customer, entry.lines, entry.at_ms, NULL, NULL, 0, NULL,
            CASE entry.kind WHEN 'refused' THEN 'lost' ELSE entry.kind END, entry.at_ms
     FROM holdfast.outcome AS registered
     JOIN holdfast.journal AS entry

@@ -117,7 +117,10 @@ export async function coldSnapshot(pool: Pool, saleNumber: number): Promise<Cold
         SELECT set_config('work_mem', ${SNAPSHOT_WORK_MEM}, true), set_config('enable_nestloop', 'off', true),
                set_config('jit', 'off', true)`;
       const [sale] = await snapshot<(SaleColumns & { last_seq: number; now_ms: number })[]>`
-        SELECT sale.*, holdfast.last_transition(number) AS last_seq, holdfast.now_ms() AS now_ms
+        SELECT sale.*, holdfast.now_ms() AS now_ms,
+               -- A reservation may be decided here though its transitions were lost: its number is never given again.
+               greatest(holdfast.last_transition(number), (
+                 SELECT max(created_seq) FROM holdfast.journal WHERE sale = number AND source = 'l')) AS last_seq
         FROM holdfast.sale WHERE number = ${saleNumber}::integer`;
       if (sale === undefined) throw new Error(`the ledger has no sale ${saleNumber}`);
       const items = await itemsQuery(snapshot, saleNumber);
@@ -138,7 +141,19 @@ export async function coldSnapshot(pool: Pool, saleNumber: number): Promise<Cold
             SELECT FROM holdfast.journal AS newer
             WHERE newer.sale = ${saleNumber}::integer AND newer.source = 'r' AND newer.kind = 'reserved'
               AND newer.reservation_id = life.reservation_id
-              AND (newer.created_seq, newer.epoch) > (life.created_seq, life.epoch))`;
+              AND (newer.created_seq, newer.epoch) > (life.created_seq, life.epoch))
+        -- Sold, and never seen by the journal: what it was asked for with is lost, so that its key can only be answered
+        -- as reused ('-' is no fingerprint), and never has a second effect.
+        UNION ALL
+        SELECT sold.reservation_id, sold.created_seq, 0, sold.customer, sold.lines, sold.at_ms, NULL, NULL, 0, '-',
+               'confirmed', sold.at_ms
+        FROM holdfast.journal AS sold
+        WHERE sold.sale = ${saleNumber}::integer AND sold.source = 'l' AND sold.kind = 'confirmed'
+          AND sold.at_ms > ${sale.now_ms - REPLAY_KEPT_MS}::bigint
+          AND NOT EXISTS (
+            SELECT FROM holdfast.journal AS begun
+            WHERE begun.sale = ${saleNumber}::integer AND begun.source = 'r' AND begun.kind = 'reserved'
+              AND begun.reservation_id = sold.reservation_id AND begun.created_seq >= sold.created_seq)`;
       return {
         settings: saleOf(sale).settings,
         lastSeq: sale.last_seq,

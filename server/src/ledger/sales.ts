@@ -15,6 +15,9 @@ export interface SaleColumns {
   readonly opens_at_ms: number | null;
   readonly closes_at_ms: number | null;
   readonly reservation_ttl_seconds: number;
+  readonly max_extensions: number;
+  readonly max_lifetime_seconds: number;
+  readonly unloaded: boolean;
   readonly created_at_ms: number;
   readonly closed_at_ms: number | null;
   readonly closed_entry_seq: number | null;
@@ -31,7 +34,8 @@ export async function createSale(pool: Pool, sale: NewSale, operator: string): P
         SELECT (made.sale).* FROM (
           SELECT holdfast.create_sale(
             ${sale.id}, ${sale.name}, ${sale.opensAtMs}::bigint, ${sale.closesAtMs}::bigint,
-            ${sale.reservationTtlSeconds}::integer, ${operator}, ${itemArrays(sql, sale.items)}) AS sale
+            ${sale.reservationTtlSeconds}::integer, ${sale.extensions.max}::integer,
+            ${sale.extensions.maxLifetimeSeconds}::integer, ${operator}, ${itemArrays(sql, sale.items)}) AS sale
           OFFSET 0) AS made`,
     );
     if (made === undefined || made.number === null) return { kind: 'sale-exists' };
@@ -101,6 +105,8 @@ export function saleOf(row: SaleColumns): SaleRow {
     name: row.name,
     settings: { opensAtMs: row.opens_at_ms, closesAtMs: row.closes_at_ms, closed: row.closed_at_ms !== null },
     reservationTtlSeconds: row.reservation_ttl_seconds,
+    extensions: { max: row.max_extensions, maxLifetimeSeconds: row.max_lifetime_seconds },
+    unloaded: row.unloaded,
     createdAtMs: row.created_at_ms,
     closedAtMs: row.closed_at_ms,
   };

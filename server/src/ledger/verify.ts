@@ -45,7 +45,7 @@ const CHECKS: readonly Check[] = [
     LEFT JOIN (
       SELECT line.sku, sum(line.quantity) AS total
       FROM holdfast.journal CROSS JOIN LATERAL holdfast.unpack_lines(lines) AS line
-      WHERE sale = ${sale}::integer AND source = 'l' AND kind = 'item-added'
+      WHERE sale = ${sale}::integer AND source = 'l' AND kind IN ('item-added', 'stock-changed')
       GROUP BY line.sku
     ) AS came USING (sku)
     WHERE item.total <> coalesce(came.total, 0)

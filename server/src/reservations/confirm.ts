@@ -68,7 +68,7 @@ export class Confirm {
         paymentReference,
       };
       try {
-        return answerOf(await this.commitsOf(channel).run({ epoch, request }));
+        return answerOf(await this.commitsOf(saleNumber).run({ epoch, request }));
       } catch (error) {
         if (error instanceof StaleEpoch) {
           await this.options.open(saleNumber);
@@ -94,16 +94,16 @@ export class Confirm {
     return refuse(unavailable('The store of this sale is changing hands. Confirm again in a moment.'));
   }
 
-  private commitsOf(channel: SaleChannel): Batcher<Pinned, ConfirmDecision> {
-    let batcher = this.commits.get(channel.saleNumber);
+  private commitsOf(saleNumber: number): Batcher<Pinned, ConfirmDecision> {
+    let batcher = this.commits.get(saleNumber);
     if (!batcher) {
       batcher = new Batcher({
         maxBatch: MAX_BATCH,
         maxInFlight: MAX_IN_FLIGHT,
         maxQueued: MAX_QUEUED,
-        send: (pinned) => this.commit(channel, pinned),
+        send: (pinned) => this.commit(this.options.channelOf(saleNumber), pinned),
       });
-      this.commits.set(channel.saleNumber, batcher);
+      this.commits.set(saleNumber, batcher);
     }
     return batcher;
   }
@@ -119,7 +119,7 @@ export class Confirm {
     } catch (error) {
       if (error instanceof LedgerUnavailable || error instanceof AmbiguousCommit)
         this.options.onLedgerFailure();
-      if (error instanceof LedgerUnavailable) await this.giveBack(channel, requests);
+      if (error instanceof LedgerUnavailable) await this.giveBack(channel, epoch, requests);
       throw error;
     }
     await this.applyBack(channel, entriesOf(requests, decisions));
@@ -127,9 +127,13 @@ export class Confirm {
   }
 
   /** Surely nothing was committed: those whose attempt was the only one become active again. */
-  private async giveBack(channel: SaleChannel, requests: readonly ConfirmRequest[]): Promise<void> {
+  private async giveBack(
+    channel: SaleChannel,
+    epoch: number,
+    requests: readonly ConfirmRequest[],
+  ): Promise<void> {
     // Redis out of reach too: they stay pinned, and the client's retry or the resolver ends it.
-    await channel.unpin(requests).catch(() => undefined);
+    await channel.unpin(requests, epoch).catch(() => undefined);
   }
 
   /** Step 3. What cannot be applied now the relay applies later: the order stands either way. */

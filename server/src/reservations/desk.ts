@@ -243,6 +243,7 @@ function asFirstGiven(sale: SaleRow, record: ReservationRecord): ReservationView
     state: 'active',
     deadlineMs: record.createdAtMs + record.ttlSeconds * 1000,
     attempts: 0,
+    extensions: 0,
   };
   return { saleId: sale.id, record: first, status: 'active', orderId: null };
 }

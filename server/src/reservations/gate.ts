@@ -2,6 +2,7 @@
 // the leases of all sales alive; whenever a store's identity differs from the recorded one, a key is missing, or a
 // lease is refused, the sale is rebuilt first (rebuild.ts). Commands meanwhile wait here, bounded, or answer 503.
 import { LedgerUnavailable, type SaleLineage } from '../domain/ledger-facts.ts';
+import { StockUnavailable } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { StoreConnection } from '../stock/connect.ts';
 import { identify, type StoreIdentity } from '../stock/library.ts';
@@ -18,6 +19,8 @@ const OTHERS_REBUILD_POLL_MS = 50;
 const OPEN_MAX_MS = 30_000;
 /** Leases are renewed every half second: a store unseen for longer than a lease holds no lease of ours. */
 const STALE_LOOK_MS = LEASE_MS;
+/** A ledger silent for longer counts as out of reach: with the half second between renewals, well below a lease. */
+const LEDGER_WAIT_MS = 400;
 /** Sales opened at the same time after a restart. */
 const OPEN_CONCURRENCY = 8;
 
@@ -25,6 +28,8 @@ const OPEN_CONCURRENCY = 8;
 export interface SaleWatch {
   readonly saleNumber: number;
   readonly epoch: number;
+  /** The store that the ledger named as the epoch's holder. */
+  readonly lineage: string;
   readonly applied: number;
   /** Last ledger entry, as of the same look. */
   readonly entrySeq: number;
@@ -52,13 +57,16 @@ export class LineageGate {
   private ledgerAnsweredAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private readonly opening = new Map<number, Promise<boolean>>();
-  private verifiedLineage: string | null = null;
+  /** The openings that renewals asked for; undefined while there are none. */
+  private openings: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: GateOptions) {}
 
-  stop(): void {
+  /** Resolves when no opening that a renewal asked for is waited for any more. */
+  async stop(): Promise<void> {
     this.stopped = true;
+    await this.openings;
   }
 
   /** The server's clock, as this process estimates it. Workers only: decisions are made by the server's own. */
@@ -78,28 +86,37 @@ export class LineageGate {
         .finally(() => this.opening.delete(saleNumber));
       this.opening.set(saleNumber, attempt);
     }
-    return await within(attempt, OPEN_WAIT_MS);
+    return await within(attempt, OPEN_WAIT_MS, false);
   };
 
-  /** Renews every lease; opens what is not open. Called every half second. */
+  /**
+   * Renews every lease, and begins to open what is not open. Called every half second: it waits for no opening, so
+   * that a sale which is slow to open costs the others no lease.
+   */
   async renew(): Promise<void> {
     const identity = await this.look();
-    let lineages: SaleLineage[];
-    try {
-      lineages = await this.options.ledger.lineages();
-    } catch (error) {
-      if (!(error instanceof LedgerUnavailable)) throw error;
+    const known = [...this.watches.keys()];
+    const lineages = await this.lineagesInTime();
+    if (lineages === null) {
       this.noteLedgerFailure();
-      await this.renewOnLastVerified(identity);
+      // Looked at again: a lease that began before the wait would be over too soon.
+      await this.renewOnLastVerified(await this.look());
       return;
     }
     this.ledgerAnsweredAtMs = performance.now();
     const open = lineages.filter((row) => !row.unloaded);
-    this.forgetOthers(open);
+    this.forgetOthers(known, open);
     const closed = (await this.grantAll(identity, open)).filter((row) => !this.opening.has(row.saleNumber));
-    for (let from = 0; from < closed.length && !this.stopped; from += OPEN_CONCURRENCY) {
-      await Promise.all(closed.slice(from, from + OPEN_CONCURRENCY).map((row) => this.open(row.saleNumber)));
-    }
+    if (closed.length === 0 || this.openings !== undefined) return;
+    this.openings = this.openEach(closed).finally(() => {
+      this.openings = undefined;
+    });
+  }
+
+  /** The same, and waits for the openings, each within its bound: for the start. */
+  async renewAndOpen(): Promise<void> {
+    await this.renew();
+    await this.openings;
   }
 
   noteLedgerFailure(): void {
@@ -123,34 +140,58 @@ export class LineageGate {
     return identity;
   }
 
+  /** What the ledger says of every sale, or null if it is out of reach. */
+  private async lineagesInTime(): Promise<SaleLineage[] | null> {
+    try {
+      return await within(this.options.ledger.lineages(), LEDGER_WAIT_MS, null);
+    } catch (error) {
+      if (error instanceof LedgerUnavailable) return null;
+      throw error;
+    }
+  }
+
   /** Grants to all sales that this very server holds by the ledger; returns those that need opening. */
   private async grantAll(identity: StoreIdentity, rows: readonly SaleLineage[]): Promise<SaleLineage[]> {
-    this.verifiedLineage = identity.lineage;
     const granted = await Promise.all(
-      rows.map(async (row) => row.lineage === identity.lineage && (await this.grant(identity, row))),
+      rows.map(async (row) => row.lineage === identity.lineage && (await this.grantOrOpen(identity, row))),
     );
     return rows.filter((_, i) => !granted[i]);
+  }
+
+  /** False also where the library itself fails on this sale: opening it will say how, and the others go on. */
+  private async grantOrOpen(identity: StoreIdentity, row: SaleLineage): Promise<boolean> {
+    try {
+      return await this.grant(identity, row);
+    } catch (error) {
+      if (error instanceof StockUnavailable) throw error;
+      return false;
+    }
+  }
+
+  private async openEach(rows: readonly SaleLineage[]): Promise<void> {
+    for (let from = 0; from < rows.length && !this.stopped; from += OPEN_CONCURRENCY) {
+      await Promise.all(rows.slice(from, from + OPEN_CONCURRENCY).map((row) => this.open(row.saleNumber)));
+    }
   }
 
   private async grant(identity: StoreIdentity, row: SaleLineage): Promise<boolean> {
     const rebuild = new SaleRebuild(this.options.redis, row.saleNumber, row.epoch);
     const grant = await rebuild.grant(identity, identity.nowMs + LEASE_MS);
-    if (grant.kind === 'granted') this.note(row, grant);
+    if (grant.kind === 'granted') this.note({ ...row, lineage: identity.lineage }, grant);
     return grant.kind === 'granted';
   }
 
   private note(
-    row: Pick<SaleLineage, 'saleNumber' | 'epoch' | 'entrySeq'>,
+    row: Pick<SaleWatch, 'saleNumber' | 'epoch' | 'lineage' | 'entrySeq'>,
     grant: Grant & { kind: 'granted' },
   ): void {
-    const { saleNumber, epoch, entrySeq } = row;
+    const { saleNumber, epoch, lineage, entrySeq } = row;
     const { applied, seq, firstDeadlineMs, firstPinEndMs } = grant;
-    const channel = this.options.channels().of(saleNumber);
-    channel.epoch = epoch;
-    channel.seenSeq = Math.max(channel.seenSeq, seq);
+    this.options.channels().of(saleNumber).leased(epoch, seq);
     this.watches.set(saleNumber, {
       saleNumber,
       epoch,
+      lineage,
       applied,
       entrySeq,
       seq,
@@ -161,18 +202,18 @@ export class LineageGate {
 
   /** The ledger is out of reach: leases go on while the server is the one that was verified last. */
   private async renewOnLastVerified(identity: StoreIdentity): Promise<void> {
-    if (identity.lineage !== this.verifiedLineage) return;
-    await Promise.all(
-      [...this.watches.values()].map((watch) =>
-        this.grant(identity, { ...watch, lineage: identity.lineage, unloaded: false }),
-      ),
-    );
+    const verified = [...this.watches.values()].filter((watch) => watch.lineage === identity.lineage);
+    await Promise.all(verified.map((watch) => this.grantOrOpen(identity, { ...watch, unloaded: false })));
   }
 
-  private forgetOthers(rows: readonly SaleLineage[]): void {
+  /** Of the sales known before the ledger was asked: one made since is not in its answer. */
+  private forgetOthers(known: readonly number[], rows: readonly SaleLineage[]): void {
     const kept = new Set(rows.map((row) => row.saleNumber));
-    for (const saleNumber of this.watches.keys()) if (!kept.has(saleNumber)) this.watches.delete(saleNumber);
-    this.options.channels().keepOnly(kept);
+    for (const saleNumber of known) {
+      if (kept.has(saleNumber)) continue;
+      this.watches.delete(saleNumber);
+      this.options.channels().forget(saleNumber);
+    }
   }
 
   private async openNow(saleNumber: number): Promise<boolean> {
@@ -199,19 +240,20 @@ export class LineageGate {
     if (row.lineage === identity.lineage && (await this.grant(identity, row))) return true;
     const opened = await rebuildSale({ redis, ledger, storesArePrivate, log, before: row, identity });
     if (!opened) return false;
-    this.note({ saleNumber, epoch: opened.epoch, entrySeq: opened.grant.applied }, opened.grant);
+    const { epoch, grant } = opened;
+    this.note({ saleNumber, epoch, lineage: identity.lineage, entrySeq: grant.applied }, grant);
     return true;
   }
 }
 
-/** The attempt's result if it comes within the time, else false; the attempt goes on. */
-async function within(attempt: Promise<boolean>, ms: number): Promise<boolean> {
+/** The attempt's result if it comes within the time, else `late`; the attempt goes on. */
+async function within<T, L>(attempt: Promise<T>, ms: number, late: L): Promise<T | L> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+  const over = new Promise<L>((resolve) => {
+    timer = setTimeout(() => resolve(late), ms);
   });
   try {
-    return await Promise.race([attempt, late]);
+    return await Promise.race([attempt, over]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,5 @@
 // The demo sale: made at the first start under `npm start`, when there is no sale yet.
-import type { NewSale } from '../domain/ledger-facts.ts';
+import { type NewSale, usualExtensions } from '../domain/ledger-facts.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { SaleVerbs } from './sales.ts';
 
@@ -19,6 +19,7 @@ export function demoSale(reservationTtlSeconds: number): NewSale {
     opensAtMs: null,
     closesAtMs: null,
     reservationTtlSeconds,
+    extensions: usualExtensions(reservationTtlSeconds),
     items: [
       item('FLASH-SALE-001', 'Founders’ jacket', 100, 12_900, 2),
       item('FLASH-SALE-002', 'Harbour lamp', 40, 8_900, 2),

@@ -32,25 +32,18 @@ export async function call(
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<Reply> {
+  const send = async () =>
+    (await redis.call('FCALL', name, keys.length, ...(keys as string[]), ...(args as string[]))) as Reply;
   try {
-    return (await redis.call(
-      'FCALL',
-      name,
-      keys.length,
-      ...(keys as string[]),
-      ...(args as string[]),
-    )) as Reply;
+    return await send();
   } catch (error) {
-    if (error instanceof ReplyError && /Function not found/.test((error as Error).message)) {
-      await loadLibrary(redis);
-      return (await redis.call(
-        'FCALL',
-        name,
-        keys.length,
-        ...(keys as string[]),
-        ...(args as string[]),
-      )) as Reply;
-    }
+    if (!(error instanceof ReplyError && /Function not found/.test((error as Error).message)))
+      throw unavailable(error);
+  }
+  await loadLibrary(redis);
+  try {
+    return await send();
+  } catch (error) {
     throw unavailable(error);
   }
 }

@@ -51,6 +51,7 @@ export function readRecord(short: string, packed: string): ReservationRecord {
     ttlSeconds: Number(ttl),
     deadlineMs: Number(deadline),
     attempts: Number(attempts),
+    extensions: 0,
     fingerprint: print as string,
     lines: unpackLines(lines),
   };

@@ -36,7 +36,7 @@ export interface Pinned {
 export class SaleChannel {
   /** Epoch of the lease as the gate knows it; 0 before the first. */
   epoch = 0;
-  /** Largest transition number seen in replies: what the ledger writer has to reach. */
+  /** Largest transition number seen in replies under this epoch: what the ledger writer has to reach. */
   seenSeq = 0;
   readonly store: SaleStock;
   private readonly reserves: Batcher<ReserveCommand, ReserveReply>;
@@ -56,7 +56,13 @@ export class SaleChannel {
       ...BOUNDS,
       weigh: (command) => command.lines.length,
       maxWeight: MAX_BATCH_LINES,
-      send: (commands) => this.gated(() => this.store.reserve(commands, limits)),
+      send: (commands) =>
+        this.gated(async () => {
+          const { epoch } = this;
+          const replies = await this.store.reserve(commands, limits);
+          this.see(epoch, replies);
+          return replies;
+        }),
     });
     this.pins = new Batcher({
       ...BOUNDS,
@@ -81,19 +87,26 @@ export class SaleChannel {
     });
   }
 
-  async reserve(command: ReserveCommand): Promise<ReserveReply> {
-    const reply = await this.reserves.run(command);
-    if (reply.kind === 'reserved' && reply.record.createdSeq > this.seenSeq)
-      this.seenSeq = reply.record.createdSeq;
-    return reply;
+  /** The gate's word: a lease of `epoch` was granted, and the store has numbered `seq` transitions. */
+  leased(epoch: number, seq: number): void {
+    // What was seen under another epoch may be lost, and its numbers given anew.
+    this.seenSeq = epoch === this.epoch ? Math.max(this.seenSeq, seq) : seq;
+    this.epoch = epoch;
+  }
+
+  reserve(command: ReserveCommand): Promise<ReserveReply> {
+    return this.reserves.run(command);
   }
 
   pin(ref: ReservationRef): Promise<Pinned> {
     return this.pins.run(ref);
   }
 
-  async unpin(refs: readonly ReservationRef[]): Promise<void> {
-    await this.gated(() => this.store.unpin(refs));
+  /** Under the epoch of their pins or not at all: in another one, an only attempt is another's. */
+  async unpin(refs: readonly ReservationRef[], epoch: number): Promise<void> {
+    await this.gated(async () => {
+      if (this.epoch === epoch) await this.store.unpin(refs);
+    });
   }
 
   release(ref: ReservationRef): Promise<ReleaseReply> {
@@ -110,6 +123,13 @@ export class SaleChannel {
 
   apply(entries: readonly LedgerEntry[]): Promise<number> {
     return this.gated(() => this.store.apply(entries));
+  }
+
+  private see(epoch: number, replies: readonly ReserveReply[]): void {
+    if (epoch !== this.epoch) return;
+    for (const reply of replies) {
+      if (reply.kind === 'reserved') this.seenSeq = Math.max(this.seenSeq, reply.record.createdSeq);
+    }
   }
 
   /** Runs against a leased sale: once more after the gate has opened it. */
@@ -150,9 +170,8 @@ export class SaleChannels {
     return [...this.channels.values()].filter((c) => c.seenSeq > 0).map((c) => [c.saleNumber, c.seenSeq]);
   }
 
-  /** Forgets sales that are no longer kept in the store. */
-  keepOnly(saleNumbers: ReadonlySet<number>): void {
-    for (const saleNumber of this.channels.keys())
-      if (!saleNumbers.has(saleNumber)) this.channels.delete(saleNumber);
+  /** Forgets a sale that is no longer kept in the store. */
+  forget(saleNumber: number): void {
+    this.channels.delete(saleNumber);
   }
 }

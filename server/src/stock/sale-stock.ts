@@ -207,6 +207,7 @@ function readReply(word: string, command: ReserveCommand, nowMs: number): Reserv
       ttlSeconds: command.ttlSeconds,
       deadlineMs: nowMs + command.ttlSeconds * 1000,
       attempts: 0,
+      extensions: 0,
       fingerprint: command.fingerprint,
       lines: command.lines,
     },

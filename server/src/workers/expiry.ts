@@ -3,6 +3,7 @@
 // for sales where nobody asks.
 import type { LineageGate } from '../reservations/gate.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
+import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const SWEEP_EVERY_MS = 100;
@@ -19,23 +20,15 @@ export interface ExpiryOptions {
 }
 
 export function expiry(options: ExpiryOptions): Worker {
-  return new Periodic({
-    name: 'expiry',
-    everyMs: SWEEP_EVERY_MS,
-    run: () => sweepDue(options),
-    log: options.log,
-  });
-}
-
-async function sweepDue({ gate, channels, onExpired }: ExpiryOptions): Promise<void> {
-  const nowMs = gate.storeNowMs();
-  for (const watch of gate.watches.values()) {
-    if (watch.firstDeadlineMs > nowMs) continue;
+  const { gate, channels, onExpired, log } = options;
+  const sweepEach = eachSale(gate, async (watch) => {
+    if (watch.firstDeadlineMs > gate.storeNowMs()) return;
     const { store } = channels.of(watch.saleNumber);
     for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
       const { expired, more } = await store.expire(SWEEP_LIMIT);
       if (expired > 0) onExpired(expired);
       if (!more) break;
     }
-  }
+  });
+  return new Periodic({ name: 'expiry', everyMs: SWEEP_EVERY_MS, run: sweepEach, log });
 }

@@ -1,9 +1,11 @@
 // From the stream to the journal (protocols §8). Reads from the first entry, writes, and drops only the prefix that it
 // saw committed: killed anywhere between, the next run writes the same rows again and the journal ignores them.
 
+import { NotReady } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { SaleChannel, SaleChannels } from '../stock/sale-channel.ts';
+import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const WRITE_EVERY_MS = 25;
@@ -22,20 +24,21 @@ export interface LedgerWriterOptions {
 }
 
 export function ledgerWriter(options: LedgerWriterOptions): Worker {
-  /** By sale: the last transition known to be in the journal. */
-  const written = new Map<number, number>();
+  /** By sale: the last transition known to be in the journal. A new epoch may begin below the old one's numbers. */
+  const written = new Map<number, { epoch: number; seq: number }>();
+  const writeEach = eachSale(options.gate, async ({ saleNumber }) => {
+    const channel = options.channels.of(saleNumber);
+    const { epoch, seenSeq } = channel;
+    const known = written.get(saleNumber);
+    if (known?.epoch === epoch && known.seq >= seenSeq) return;
+    written.set(saleNumber, { epoch, seq: await writeSale(options, channel) });
+  });
   return new Periodic({
     name: 'ledger-writer',
     everyMs: WRITE_EVERY_MS,
     log: options.log,
     run: async () => {
-      if (!options.isOurTurn()) return;
-      for (const watch of options.gate.watches.values()) {
-        const channel = options.channels.of(watch.saleNumber);
-        if (channel.seenSeq > (written.get(watch.saleNumber) ?? -1)) {
-          written.set(watch.saleNumber, await writeSale(options, channel));
-        }
-      }
+      if (options.isOurTurn()) await writeEach();
     },
   });
 }
@@ -50,6 +53,9 @@ async function writeSale(options: LedgerWriterOptions, channel: SaleChannel): Pr
     const waiting = await store.pending(BATCH);
     const last = waiting[waiting.length - 1];
     if (!last) return seen;
+    // A rebuild drops the stream: what another epoch left there is not this store's past, or not ours to write.
+    if (waiting[0]?.epoch !== epoch || last.epoch !== epoch)
+      throw new NotReady(`sale ${saleNumber}: its stream is of another epoch`);
     await options.ledger.appendTransitions(saleNumber, epoch, waiting);
     await store.trim(last.seq, last.epoch);
     options.onWritten(waiting.length);

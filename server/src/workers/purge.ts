@@ -1,6 +1,7 @@
 // Forgets reservations that were resolved a day ago: until then they answer replays (protocols §2).
 import type { LineageGate } from '../reservations/gate.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
+import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const PURGE_EVERY_MS = 60_000;
@@ -16,16 +17,16 @@ export interface PurgeOptions {
 }
 
 export function purge({ gate, channels, isOurTurn, log }: PurgeOptions): Worker {
+  const purgeEach = eachSale(gate, async ({ saleNumber }) => {
+    const { store } = channels.of(saleNumber);
+    for (let batches = 0; batches < MAX_BATCHES; batches++) if ((await store.purge(BATCH)) < BATCH) break;
+  });
   return new Periodic({
     name: 'purge',
     everyMs: PURGE_EVERY_MS,
     log,
     run: async () => {
-      if (!isOurTurn()) return;
-      for (const { saleNumber } of gate.watches.values()) {
-        const { store } = channels.of(saleNumber);
-        for (let batches = 0; batches < MAX_BATCHES; batches++) if ((await store.purge(BATCH)) < BATCH) break;
-      }
+      if (isOurTurn()) await purgeEach();
     },
   });
 }

@@ -3,6 +3,7 @@
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Relay } from '../reservations/relay.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
+import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const RELAY_EVERY_MS = 250;
@@ -16,16 +17,16 @@ export interface RelayWorkerOptions {
 }
 
 export function relayWorker(options: RelayWorkerOptions): Worker {
+  const { gate, channels, relay, isOurTurn, log } = options;
+  const catchUpEach = eachSale(gate, async (watch) => {
+    if (watch.entrySeq > watch.applied) await relay.catchUpFromStore(channels.of(watch.saleNumber));
+  });
   return new Periodic({
     name: 'relay',
     everyMs: RELAY_EVERY_MS,
-    log: options.log,
+    log,
     run: async () => {
-      if (!options.isOurTurn()) return;
-      for (const watch of options.gate.watches.values()) {
-        if (watch.entrySeq > watch.applied)
-          await options.relay.catchUpFromStore(options.channels.of(watch.saleNumber));
-      }
+      if (isOurTurn()) await catchUpEach();
     },
   });
 }

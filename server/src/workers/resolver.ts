@@ -6,6 +6,7 @@ import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Relay } from '../reservations/relay.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
+import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const RESOLVE_EVERY_MS = 250;
@@ -23,17 +24,16 @@ export interface ResolverOptions {
 }
 
 export function resolver(options: ResolverOptions): Worker {
+  const { gate, isOurTurn, log } = options;
+  const resolveEach = eachSale(gate, async (watch) => {
+    if (watch.firstPinEndMs <= gate.storeNowMs()) await resolveSale(options, watch.saleNumber);
+  });
   return new Periodic({
     name: 'resolver',
     everyMs: RESOLVE_EVERY_MS,
-    log: options.log,
+    log,
     run: async () => {
-      const { gate } = options;
-      if (!options.isOurTurn() || performance.now() < gate.ledgerFailedAtMs + CLIENTS_FIRST_MS) return;
-      const nowMs = gate.storeNowMs();
-      for (const watch of gate.watches.values()) {
-        if (watch.firstPinEndMs <= nowMs) await resolveSale(options, watch.saleNumber);
-      }
+      if (isOurTurn() && performance.now() >= gate.ledgerFailedAtMs + CLIENTS_FIRST_MS) await resolveEach();
     },
   });
 }

@@ -36,8 +36,8 @@ export class Bookkeeping {
 
   check({ state, entries }: Moment): void {
     for (const transition of state.pending) if (transition.seq > this.seq) this.follow(transition);
-    expect(this.seq).toBe(state.snapshot.seq);
     for (; this.applied < state.snapshot.applied; this.applied++) this.enter(entries[this.applied]);
+    expect(this.seq).toBe(state.snapshot.seq);
 
     const books = [...this.accounts].map(([sku, { total, reserved, sold, cap }]) => ({
       sku,
@@ -77,6 +77,8 @@ export class Bookkeeping {
     }
     if (entry.kind === 'settings-changed' || entry.kind === 'closed') return;
 
+    // A life that the ledger knows and the store has lost keeps its number.
+    this.seq = Math.max(this.seq, entry.createdSeq);
     const life = this.lives.get(lifeKey(entry));
     const wasLive = life !== undefined && isLive(life);
     if (entry.kind === 'confirmed') {

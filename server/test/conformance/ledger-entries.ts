@@ -168,9 +168,28 @@ export function ledgerEntries(makeStore: MakeStore): void {
     await stage.at(REPLAY_KEPT_MS);
     await stage.store.purge(ALL);
     await stage.apply(decided('confirmed', record));
-    expect(await stage.state('a1')).toBe('missing');
     expect(await stage.stock()).toBe('total 5 reserved 0 sold 2 available 3');
     expect(await stage.answer(wish('a2'))).toBe('limit-exceeded');
+    // It is known again, though not what it was asked for with: its key has no second effect.
+    expect(await stage.state('a1')).toBe('confirmed');
+    expect(await stage.answer(wish('a1', 'A*2'))).toBe('key-reused');
+  });
+
+  promise('an-entry-that-comes-again-changes-nothing', async (stage) => {
+    await stage.apply(itemAdded('A', 5));
+    const open = { opensAtMs: null, closesAtMs: null, closed: false };
+    const [opened, closed] = stage.number({ kind: 'settings-changed', settings: open }, { kind: 'closed' });
+    if (opened === undefined || closed === undefined) throw new Error('two facts, two entries');
+    expect(await stage.store.apply([opened, closed])).toBe(3);
+    expect(await stage.store.apply([opened])).toBe(3);
+    expect((await stage.snapshot()).settings.closed).toBe(true);
+  });
+
+  promise('a-number-that-the-ledger-knows-is-given-to-no-other-reservation', async (stage) => {
+    await stage.apply(itemAdded('A', 5));
+    const record = await stage.reserved(wish('a1'));
+    await stage.apply(decided('refused', { ...record, ...ref('lost'), createdSeq: 7 }));
+    expect((await stage.reserved(wish('a2'))).createdSeq).toBe(8);
   });
 
   promise('an-entry-of-an-earlier-life-leaves-the-present-one-alone', async (stage) => {

@@ -22,6 +22,8 @@ const keyOf = (name: string): string => ids.customerKey(name);
 const idOf = (who: Target): string => ids.reservationId(7, keyOf(who.owner), who.key);
 const ALL_IDS = CUSTOMERS.flatMap((owner) => KEYS.map((key) => idOf({ owner, key, asker: owner })));
 
+/** Apart enough that no life of a sequence gets the number of one the store never saw. */
+const GHOST_NUMBERS = 1_000;
 /** Each sequence begins with two items, so that not all of them are about unknown SKUs. */
 const OPENING: readonly Step[] = [
   { do: 'add-item', total: 6, cap: 4 },
@@ -192,7 +194,7 @@ class Play {
   private decide({ pick, outcome, ghost }: Extract<Step, { do: 'decide' }>): void {
     const life = this.granted[pick % Math.max(1, this.granted.length)];
     if (life === undefined) return;
-    const createdSeq = ghost ? 1_000_000 + this.ghosts++ : life.createdSeq;
+    const createdSeq = ghost ? GHOST_NUMBERS * ++this.ghosts : life.createdSeq;
     const decisionKey = `${life.reservationId} ${createdSeq}`;
     if (this.register.has(decisionKey)) return;
     this.register.add(decisionKey);

@@ -33,6 +33,7 @@ export function reserving(makeStore: MakeStore): void {
           ttlSeconds: 300,
           deadlineMs: START_MS + 300_000,
           attempts: 0,
+          extensions: 0,
           fingerprint: command.fingerprint,
           lines: command.lines,
         },

@@ -1,7 +1,7 @@
 // The service's rooms without HTTP and without its workers, on real stores: for tests that stop between two steps, and
 // move the work that workers do by hand. Made as app.ts makes them; parts of the ledger can be replaced to fail on cue.
 import { Ids } from '../../src/domain/ids.ts';
-import type { NewItem } from '../../src/domain/ledger-facts.ts';
+import { type NewItem, usualExtensions } from '../../src/domain/ledger-facts.ts';
 import type { ReserveLimits } from '../../src/domain/sale-store.ts';
 import { Catalog } from '../../src/ledger/catalog.ts';
 import type { LedgerContract } from '../../src/ledger/contract.ts';
@@ -110,7 +110,7 @@ export async function openRooms(options: RoomsOptions): Promise<Rooms> {
       return answer.value.view.record.reservationId;
     },
     close: async () => {
-      gate.stop();
+      await gate.stop();
       redis.disconnect();
       await real.close();
     },
@@ -144,7 +144,15 @@ export async function openSale(
     maxPerCustomer: cap,
   }));
   const id = `rooms-${salesMade}`;
-  const sale = { id, name: id, opensAtMs: null, closesAtMs: null, reservationTtlSeconds: ttlSeconds, items };
+  const sale = {
+    id,
+    name: id,
+    opensAtMs: null,
+    closesAtMs: null,
+    reservationTtlSeconds: ttlSeconds,
+    extensions: usualExtensions(ttlSeconds),
+    items,
+  };
   const answer = await rooms.sales.create(sale, 'operator');
   if (!answer.ok) throw new Error(`refused: ${answer.refusal.code}`);
   return answer.value.row.number;
