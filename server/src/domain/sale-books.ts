@@ -30,6 +30,11 @@ export class SaleBooks {
     this.items.set(sku, { sku, total, reserved: 0, sold: 0, maxPerCustomer });
   }
 
+  changeTotal(sku: string, delta: number): void {
+    const item = this.item(sku);
+    this.items.set(sku, { ...item, total: item.total + delta });
+  }
+
   grant(command: ReserveCommand, nowMs: number): ReservationRecord {
     const record: ReservationRecord = {
       reservationId: command.reservationId,
@@ -57,6 +62,13 @@ export class SaleBooks {
     this.keep(pinned, { pinEndMs, resolvedAtMs: null });
     if (record.state === 'active') this.write('confirming', pinned, nowMs);
     return pinned;
+  }
+
+  extend(record: ReservationRecord, deadlineMs: number, nowMs: number): ReservationRecord {
+    const extended: ReservationRecord = { ...record, deadlineMs, extensions: record.extensions + 1 };
+    this.keep(extended, { pinEndMs: null, resolvedAtMs: null });
+    this.write('extended', extended, nowMs);
+    return extended;
   }
 
   unpin(record: ReservationRecord, nowMs: number): void {

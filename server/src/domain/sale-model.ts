@@ -6,7 +6,13 @@ import { AttemptWindows } from './attempt-windows.ts';
 import type { ReservationRecord } from './reservation.ts';
 import { available, isDue, isLive, type Kept, SaleBooks } from './sale-books.ts';
 import {
+  type ExtendCommand,
+  type ExtendReply,
   type LedgerEntry,
+  NotReady,
+  PEND_MS,
+  type Pend,
+  type PendReply,
   PIN_MIN_MS,
   type PinReply,
   REPLAY_KEPT_MS,
@@ -40,6 +46,9 @@ export class SaleModel implements SaleStore {
   private applied = 0;
   private readonly books: SaleBooks;
   private readonly attempts = new AttemptWindows();
+  /** Units that are going out, by operation: already taken from the total. */
+  private readonly pends = new Map<string, Pend & { readonly endsMs: number }>();
+  private unloaded = false;
 
   constructor(private readonly options: SaleModelOptions) {
     this.books = new SaleBooks(options.epoch);
@@ -69,6 +78,41 @@ export class SaleModel implements SaleStore {
   async release(refs: readonly ReservationRef[]): Promise<ReleaseReply[]> {
     const nowMs = this.tick();
     return refs.map((ref) => this.releaseOne(ref, nowMs));
+  }
+
+  async extend(commands: readonly ExtendCommand[]): Promise<ExtendReply[]> {
+    const nowMs = this.tick();
+    return commands.map((command) => this.extendOne(command, nowMs));
+  }
+
+  async pend({ operationId, sku, quantity }: Pend): Promise<PendReply> {
+    const nowMs = this.tick();
+    this.books.expireDue(SWEEP_IN_RESERVE, nowMs);
+    if (this.pends.has(operationId)) return { kind: 'pended' };
+    if (!this.books.items.has(sku)) return { kind: 'unknown-sku' };
+    while (available(this.books.item(sku)) < quantity) {
+      if (this.books.expireDue(SWEEP_IN_RESERVE, nowMs) > 0) continue;
+      const item = this.books.item(sku);
+      return { kind: 'in-use', available: Math.max(0, available(item)), reserved: item.reserved };
+    }
+    this.books.changeTotal(sku, -quantity);
+    this.pends.set(operationId, { operationId, sku, quantity, endsMs: nowMs + PEND_MS });
+    return { kind: 'pended' };
+  }
+
+  async unpend(operationId: string): Promise<boolean> {
+    this.tick();
+    const pend = this.pends.get(operationId);
+    if (pend === undefined) return false;
+    this.books.changeTotal(pend.sku, pend.quantity);
+    this.pends.delete(operationId);
+    return true;
+  }
+
+  async duePends(): Promise<Pend[]> {
+    const nowMs = this.tick();
+    const due = [...this.pends.values()].filter(({ endsMs }) => endsMs <= nowMs);
+    return due.map(({ operationId, sku, quantity }) => ({ operationId, sku, quantity }));
   }
 
   async read(ids: readonly string[]): Promise<ReadReply[]> {
@@ -128,7 +172,18 @@ export class SaleModel implements SaleStore {
     return forgotten.length;
   }
 
+  async unload(): Promise<boolean> {
+    const nowMs = this.tick();
+    const kept = [...this.books.reservations.values()];
+    const asked = kept.some((one) => isLive(one) || (one.resolvedAtMs ?? 0) > nowMs - REPLAY_KEPT_MS);
+    const unwritten = this.books.seq > this.books.trimmedSeq;
+    if (!this.settings.closed || asked || unwritten || this.pends.size > 0) return false;
+    this.unloaded = true;
+    return true;
+  }
+
   private tick(): number {
+    if (this.unloaded) throw new NotReady('the sale was unloaded');
     this.lastSeenMs = Math.max(this.lastSeenMs, this.options.now());
     return this.lastSeenMs;
   }
@@ -233,10 +288,31 @@ export class SaleModel implements SaleStore {
     return { kind: 'released', record: this.books.free(record, 'released', nowMs), again: false };
   }
 
+  private extendOne(command: ExtendCommand, nowMs: number): ExtendReply {
+    const kept = this.find(command);
+    if (kept === undefined) return { kind: 'missing' };
+    if (isDue(kept, nowMs)) {
+      this.books.free(kept.record, 'expired', nowMs);
+      return { kind: 'expired' };
+    }
+    const { record } = kept;
+    if (record.state !== 'active') return { kind: record.state };
+    const deadlineMs = record.deadlineMs + command.seconds * 1000;
+    const latestMs = record.createdAtMs + command.maxLifetimeSeconds * 1000;
+    if (record.extensions >= command.maxExtensions || deadlineMs > latestMs) return { kind: 'limit-reached' };
+    return { kind: 'extended', record: this.books.extend(record, deadlineMs, nowMs) };
+  }
+
   private applyOne(entry: LedgerEntry, nowMs: number): void {
     switch (entry.kind) {
       case 'item-added':
         this.books.addItem(entry.sku, entry.total, entry.maxPerCustomer);
+        return;
+      case 'stock-changed':
+        // Units that went out left the total when they were pended; without their pend they leave it now.
+        if (entry.operationId === null || !this.pends.delete(entry.operationId)) {
+          this.books.changeTotal(entry.sku, entry.delta);
+        }
         return;
       case 'settings-changed':
         this.settings = entry.settings;

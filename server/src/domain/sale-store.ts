@@ -82,6 +82,40 @@ export type ReleaseReply =
   | { readonly kind: 'released'; readonly record: ReservationRecord; readonly again: boolean }
   | { readonly kind: 'confirmed' | 'confirming' | 'expired' | 'lost' | 'missing' };
 
+export interface ExtendCommand extends ReservationRef {
+  /** Added to the deadline. */
+  readonly seconds: number;
+  /** Of the sale: extensions a reservation may have, and how long it may live in all. */
+  readonly maxExtensions: number;
+  readonly maxLifetimeSeconds: number;
+}
+
+export type ExtendReply =
+  | { readonly kind: 'extended'; readonly record: ReservationRecord }
+  | {
+      readonly kind:
+        | 'limit-reached'
+        | 'confirming'
+        | 'confirmed'
+        | 'released'
+        | 'expired'
+        | 'lost'
+        | 'missing';
+    };
+
+/** Units that an operator takes out, set aside until the ledger has decided (protocols §5). */
+export interface Pend {
+  /** One attempt: 22 base64url characters. */
+  readonly operationId: string;
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+export type PendReply =
+  /** Also when it was pended before. */
+  | { readonly kind: 'pended' | 'unknown-sku' }
+  | { readonly kind: 'in-use'; readonly available: number; readonly reserved: number };
+
 /** The record as it stands at nowMs: an active one past its deadline reads `expired`. */
 export type ReadReply =
   | { readonly kind: 'found'; readonly record: ReservationRecord; readonly nowMs: number }
@@ -103,12 +137,19 @@ export type LedgerEntry = { readonly seq: number; readonly atMs: number } & (
       readonly total: number;
       readonly maxPerCustomer: number | null;
     }
+  /** `operationId`: where units went out, the pend that the store keeps for them; else null. */
+  | {
+      readonly kind: 'stock-changed';
+      readonly sku: string;
+      readonly delta: number;
+      readonly operationId: string | null;
+    }
   | { readonly kind: 'settings-changed'; readonly settings: SaleSettings }
   | { readonly kind: 'closed' }
 );
 
 /** Transitions numbered in the stock store (r) and carried by the event stream to the journal. */
-export type TransitionKind = 'reserved' | 'confirming' | 'unpinned' | 'released' | 'expired';
+export type TransitionKind = 'reserved' | 'extended' | 'confirming' | 'unpinned' | 'released' | 'expired';
 
 export interface Transition {
   readonly seq: number;
@@ -144,6 +185,8 @@ export interface SaleStore {
   /** A definite failure before the commit: back to active if its attempt was the only one. */
   unpin(refs: readonly ReservationRef[]): Promise<void>;
   release(refs: readonly ReservationRef[]): Promise<ReleaseReply[]>;
+  /** Moves the deadline of an active one on, within the sale's bounds. */
+  extend(commands: readonly ExtendCommand[]): Promise<ExtendReply[]>;
   read(ids: readonly string[]): Promise<ReadReply[]>;
   snapshot(): Promise<StockSnapshot>;
   /** Expires at most `limit` reservations that are due; `more` if others are. */
@@ -155,16 +198,28 @@ export interface SaleStore {
    * so that a caller with a gap fetches what is missing from `applied + 1`.
    */
   apply(entries: readonly LedgerEntry[]): Promise<number>;
+  /** Takes units out of the stock for an operation that the ledger has yet to decide; due reservations are expired first. */
+  pend(pend: Pend): Promise<PendReply>;
+  /** Gives them back; only after the ledger has refused the operation. False if there is no such pend (any more). */
+  unpend(operationId: string): Promise<boolean>;
+  /** Pends older than PEND_MS, for the resolver, in no particular order. */
+  duePends(): Promise<Pend[]>;
   /** Transitions waiting for the ledger writer, oldest first: whole batches until there are at least `limit`. */
   pending(limit: number): Promise<Transition[]>;
   /** Drops the batches that end at or before this number: they are committed in the journal. */
   trim(throughSeq: number, throughEpoch: number): Promise<void>;
   /** Forgets resolved reservations older than 24 h (at most `limit`). */
   purge(limit: number): Promise<number>;
+  /**
+   * Drops a closed sale that nobody can ask for any more: nothing live, pended or waiting for the journal, and the last
+   * resolution 24 h ago. False if it is not that far. Afterwards every call is NotReady.
+   */
+  unload(): Promise<boolean>;
 }
 
 // Bounds of the rules above, the same for both implementations.
 export const PIN_MIN_MS = 30_000;
+export const PEND_MS = 30_000;
 export const REPLAY_KEPT_MS = 24 * 60 * 60 * 1000;
 export const WINDOW_MS = 60_000;
 /** Most due reservations one reserve call expires before it decides (the library stops earlier at 1,000 lines of carts). */

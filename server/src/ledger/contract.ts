@@ -1,6 +1,8 @@
 // The typed edge to PostgreSQL, as the rest of the service sees it. Implemented by ledger.ts over server-side
 // functions in sql/migrations. Every method rejects with LedgerUnavailable when the ledger is out of reach and
 // nothing was committed, and with AmbiguousCommit when it cannot know.
+
+import type { Chain } from '../domain/journal-chain.ts';
 import type {
   ColdSnapshot,
   ConfirmDecision,
@@ -12,9 +14,13 @@ import type {
   Order,
   SaleLineage,
   SaleRow,
+  StockChange,
+  StockChangeRequest,
+  StockChangeResult,
 } from '../domain/ledger-facts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
+import type { SealStep } from './seal.ts';
 
 export interface Page<T> {
   readonly rows: readonly T[];
@@ -65,6 +71,14 @@ export interface LedgerContract {
   /** Each SKU once (chosen as in itemsBySku), by SKU; of one sale if given. */
   items(saleId: string | null, page: PageRequest): Promise<Page<ItemRow>>;
 
+  // Stock changes
+  /** One call under the sale's row lock, each change once by its key (protocols §5). @throws StaleEpoch */
+  changeStock(saleNumber: number, epoch: number, request: StockChangeRequest): Promise<StockChangeResult>;
+  /** The change made under this key, and of which request; null if there is none yet. */
+  stockChange(key: string): Promise<{ change: StockChange; fingerprint: string } | null>;
+  /** Refuses the operation unless it was decided before; what stands. To be called before units are given back. */
+  refuseStockOperation(saleNumber: number, operationId: string): Promise<'applied' | 'refused'>;
+
   // Confirm
   /** One transaction for a batch of one sale, decided in order (protocols §4, step 2). @throws StaleEpoch */
   confirm(saleNumber: number, epoch: number, requests: readonly ConfirmRequest[]): Promise<ConfirmDecision[]>;
@@ -84,6 +98,12 @@ export interface LedgerContract {
   transitionsAfter(saleNumber: number, seq: number, limit: number): Promise<Transition[]>;
   /** The last transition number in the journal; 0 if none. */
   lastTransition(saleNumber: number): Promise<number>;
+
+  // Seals
+  /** Chains of the journal with rows after their last seal. */
+  unsealedChains(): Promise<Chain[]>;
+  /** Seals the next page of a chain as far as it is gapless. Several may do it at once: a chain never forks. */
+  sealNext(chain: Chain): Promise<SealStep>;
 
   // Lineage and rebuild
   /** Of every sale that is not unloaded. */

@@ -127,6 +127,11 @@ type EntryRow = { readonly seq: number; readonly at_ms: number } & (
       readonly detail: { max_per_customer: number | null };
     }
   | {
+      readonly kind: 'stock-changed';
+      readonly lines: string;
+      readonly detail: { operation: string | null };
+    }
+  | {
       readonly kind: 'settings-changed';
       readonly detail: { opens_at_ms: number | null; closes_at_ms: number | null; closed: boolean };
     }
@@ -151,15 +156,27 @@ export async function entriesAfter(
   return rows.map(entryOf);
 }
 
+/**
+ * What moved: units that came in, or went out if below zero. Not unpackLines: an item may come in with no stock yet, and
+ * a reservation's line is never of nothing.
+ */
+function movementOf(lines: string): { sku: string; units: number } {
+  const star = lines.lastIndexOf('*');
+  return { sku: lines.slice(0, star), units: Number(lines.slice(star + 1)) };
+}
+
 function entryOf(row: EntryRow): LedgerEntry {
   const { seq, at_ms: atMs } = row;
   switch (row.kind) {
     case 'item-added': {
-      // Not unpackLines: an item may come in with no stock yet, a reservation's line is never of nothing.
-      const star = row.lines.lastIndexOf('*');
-      const maxPerCustomer = row.detail.max_per_customer;
-      const [sku, total] = [row.lines.slice(0, star), Number(row.lines.slice(star + 1))];
-      return { seq, atMs, kind: row.kind, sku, total, maxPerCustomer };
+      const { sku, units } = movementOf(row.lines);
+      return { seq, atMs, kind: row.kind, sku, total: units, maxPerCustomer: row.detail.max_per_customer };
+    }
+    case 'stock-changed': {
+      const { sku, units } = movementOf(row.lines);
+      const { operation } = row.detail;
+      const operationId = operation === null ? null : Buffer.from(operation, 'hex').toString('base64url');
+      return { seq, atMs, kind: row.kind, sku, delta: units, operationId };
     }
     case 'settings-changed': {
       const { opens_at_ms: opensAtMs, closes_at_ms: closesAtMs, closed } = row.detail;

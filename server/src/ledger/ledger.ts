@@ -1,7 +1,9 @@
 // The ledger, PostgreSQL's side of the service, behind one class: which pool each call runs on, and nothing else.
 // Three pools, so that a rebuild that reads a whole journal takes no connection from confirmations, and rebuilds
 // that wait for their work take none from the work.
-import type { ConfirmRequest, NewItem, NewSale } from '../domain/ledger-facts.ts';
+
+import type { Chain } from '../domain/journal-chain.ts';
+import type { ConfirmRequest, NewItem, NewSale, StockChangeRequest } from '../domain/ledger-facts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { Transition } from '../domain/sale-store.ts';
 import * as confirmations from './confirm.ts';
@@ -15,6 +17,8 @@ import * as orders from './orders.ts';
 import { Pool, type PoolLimits } from './pool.ts';
 import * as rebuild from './rebuild.ts';
 import * as sales from './sales.ts';
+import * as seals from './seal.ts';
+import * as stock from './stock.ts';
 import * as turns from './turns.ts';
 import { verifySale } from './verify.ts';
 
@@ -104,6 +108,18 @@ export class Ledger implements LedgerContract {
     return items.items(this.hot, saleId, page);
   }
 
+  changeStock(saleNumber: number, epoch: number, request: StockChangeRequest) {
+    return stock.changeStock(this.hot, saleNumber, epoch, request);
+  }
+
+  stockChange(key: string) {
+    return stock.stockChange(this.hot, key);
+  }
+
+  refuseStockOperation(saleNumber: number, operationId: string) {
+    return stock.refuseStockOperation(this.hot, saleNumber, operationId);
+  }
+
   confirm(saleNumber: number, epoch: number, requests: readonly ConfirmRequest[]) {
     return confirmations.confirm(this.hot, saleNumber, epoch, requests);
   }
@@ -126,6 +142,14 @@ export class Ledger implements LedgerContract {
 
   lastTransition(saleNumber: number) {
     return journal.lastTransition(this.hot, saleNumber);
+  }
+
+  unsealedChains() {
+    return seals.unsealedChains(this.hot);
+  }
+
+  sealNext(chain: Chain) {
+    return seals.sealNext(this.hot, chain);
   }
 
   lineages() {

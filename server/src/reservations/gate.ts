@@ -36,6 +36,8 @@ export interface SaleWatch {
   readonly seq: number;
   readonly firstDeadlineMs: number;
   readonly firstPinEndMs: number;
+  /** Operations that have set units aside and are not finished. */
+  readonly pends: number;
 }
 
 export interface GateOptions {
@@ -186,7 +188,7 @@ export class LineageGate {
     grant: Grant & { kind: 'granted' },
   ): void {
     const { saleNumber, epoch, lineage, entrySeq } = row;
-    const { applied, seq, firstDeadlineMs, firstPinEndMs } = grant;
+    const { applied, seq, firstDeadlineMs, firstPinEndMs, pends } = grant;
     this.options.channels().of(saleNumber).leased(epoch, seq);
     this.watches.set(saleNumber, {
       saleNumber,
@@ -197,6 +199,7 @@ export class LineageGate {
       seq,
       firstDeadlineMs,
       firstPinEndMs,
+      pends,
     });
   }
 

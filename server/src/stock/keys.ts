@@ -1,4 +1,4 @@
-// The ten keys of a sale, in the order every function of the library names them (server/lua/holdfast.lua).
+// The ten keys of a sale, in the order every function of the library names them (server/lua/00-head.lua).
 // The braces are the hash tag: all keys of a sale live in one slot.
 const NAMES = ['stock', 'res', 'dead', 'pinned', 'done', 'cust', 'events', 'meta', 'win0', 'win1'] as const;
 

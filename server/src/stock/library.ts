@@ -1,10 +1,17 @@
 // Loads the function library and talks to it. Functions, not EVAL; an older service never replaces a newer library.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Redis, ReplyError } from 'ioredis';
 import { StockUnavailable } from '../domain/sale-store.ts';
 
-const SOURCE = readFileSync(path.join(import.meta.dir, '../../lua/holdfast.lua'), 'utf8');
+const FOLDER = path.join(import.meta.dir, '../../lua');
+
+/** Redis takes a library as one source: the files of the folder, in the order of their numbers. */
+const SOURCE = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.lua'))
+  .sort()
+  .map((name) => readFileSync(path.join(FOLDER, name), 'utf8'))
+  .join('\n');
 
 /** Version of the library this service was built with, as its source says. */
 export const LIBRARY_VERSION = Number(/^local VERSION = (\d+)$/m.exec(SOURCE)?.[1] ?? Number.NaN);

@@ -19,6 +19,8 @@ export type Grant =
       /** The earliest deadline and the earliest end of a pin, ms of the server's clock; Infinity if there is none. */
       readonly firstDeadlineMs: number;
       readonly firstPinEndMs: number;
+      /** Units set aside by operations that are not finished: how many operations. */
+      readonly pends: number;
     }
   | { readonly kind: 'refused'; readonly why: string };
 
@@ -64,6 +66,7 @@ export class SaleRebuild {
       seq: Number(reply[2]),
       firstDeadlineMs: readScore(reply[3]),
       firstPinEndMs: readScore(reply[4]),
+      pends: Number(reply[5]),
     };
   }
 

@@ -1,4 +1,4 @@
-// The words of the library as the domain's types, and back. One to one with the header of holdfast.lua.
+// The words of the library as the domain's types, and back. One to one with the headers of the functions in server/lua/.
 import {
   packLines,
   type ReservationRecord,
@@ -36,9 +36,9 @@ export function longId(short: string): string {
   return ID_PREFIX + short;
 }
 
-/** "state customer createdSeq createdAt ttl deadline attempts resolvedAt fingerprint lines" */
+/** "state customer createdSeq createdAt ttl deadline attempts extensions resolvedAt fingerprint lines" */
 export function readRecord(short: string, packed: string): ReservationRecord {
-  const [state, customer, seq, at, ttl, deadline, attempts, , print, lines] = packed.split(' ');
+  const [state, customer, seq, at, ttl, deadline, attempts, extensions, , print, lines] = packed.split(' ');
   const named = STATE_OF[state ?? ''];
   if (named === undefined || lines === undefined)
     throw new Error(`malformed record: ${JSON.stringify(packed)}`);
@@ -51,7 +51,7 @@ export function readRecord(short: string, packed: string): ReservationRecord {
     ttlSeconds: Number(ttl),
     deadlineMs: Number(deadline),
     attempts: Number(attempts),
-    extensions: 0,
+    extensions: Number(extensions),
     fingerprint: print as string,
     lines: unpackLines(lines),
   };
@@ -66,6 +66,7 @@ export function packRecord(record: ReservationRecord & { readonly resolvedAtMs: 
     record.ttlSeconds,
     record.deadlineMs,
     record.attempts,
+    record.extensions,
     record.resolvedAtMs ?? 0,
     record.fingerprint,
     packLines(record.lines),
@@ -110,6 +111,7 @@ function readShortLine(word: string): { sku: string; available: number; reserved
 
 const TRANSITION_KINDS: ReadonlySet<string> = new Set<TransitionKind>([
   'reserved',
+  'extended',
   'confirming',
   'unpinned',
   'released',
@@ -181,6 +183,8 @@ export function packEntry(entry: LedgerEntry): (string | number)[] {
         '',
         `${entry.sku} ${entry.total} ${entry.maxPerCustomer ?? '-'}`,
       ];
+    case 'stock-changed':
+      return [entry.seq, entry.kind, '', '', '', `${entry.sku} ${entry.delta} ${entry.operationId ?? '-'}`];
     case 'settings-changed':
       return [entry.seq, entry.kind, '', '', '', packSettings(entry.settings).join(' ')];
     case 'closed':

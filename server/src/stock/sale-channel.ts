@@ -4,8 +4,12 @@
 import type { Redis } from 'ioredis';
 import { Batcher } from '../domain/batcher.ts';
 import {
+  type ExtendCommand,
+  type ExtendReply,
   type LedgerEntry,
   NotReady,
+  type Pend,
+  type PendReply,
   type PinReply,
   type ReadReply,
   type ReleaseReply,
@@ -115,6 +119,24 @@ export class SaleChannel {
 
   read(reservationId: string): Promise<ReadReply> {
     return this.reads.run(reservationId);
+  }
+
+  async extend(command: ExtendCommand): Promise<ExtendReply> {
+    const [reply] = await this.gated(() => this.store.extend([command]));
+    if (!reply) throw new Error('hf_extend answers every command');
+    return reply;
+  }
+
+  /** With the epoch it was pended under: the ledger must decide under the same one. */
+  pend(pend: Pend): Promise<{ reply: PendReply; epoch: number }> {
+    return this.gated(async () => {
+      const { epoch } = this;
+      return { reply: await this.store.pend(pend), epoch };
+    });
+  }
+
+  unpend(operationId: string): Promise<boolean> {
+    return this.gated(() => this.store.unpend(operationId));
   }
 
   snapshot(): Promise<StockSnapshot> {

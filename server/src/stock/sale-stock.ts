@@ -3,9 +3,13 @@
 import type { Redis } from 'ioredis';
 import { packLines, type ReservationRecord } from '../domain/reservation.ts';
 import {
+  type ExtendCommand,
+  type ExtendReply,
   type ItemStock,
   type LedgerEntry,
   NotReady,
+  type Pend,
+  type PendReply,
   type PinReply,
   type ReadReply,
   type ReleaseReply,
@@ -96,6 +100,48 @@ export class SaleStock implements SaleStore {
     });
   }
 
+  async extend(commands: readonly ExtendCommand[]): Promise<ExtendReply[]> {
+    const groups = commands.flatMap((c) => [
+      shortId(c.reservationId),
+      c.customer,
+      c.seconds,
+      c.maxExtensions,
+      c.maxLifetimeSeconds,
+    ]);
+    const reply = await this.call('hf_extend', [commands.length, ...groups]);
+    return commands.map((command, i) => {
+      const word = String(reply[i + 2]);
+      if (word.startsWith('extended ')) {
+        return { kind: 'extended', record: readRecord(shortId(command.reservationId), word.slice('extended '.length)) };
+      }
+      return { kind: word as Exclude<ExtendReply['kind'], 'extended'> };
+    });
+  }
+
+  async pend({ operationId, sku, quantity }: Pend): Promise<PendReply> {
+    for (let calls = 0; calls <= AGAIN_MAX; calls++) {
+      const reply = await this.call('hf_pend', [operationId, sku, quantity]);
+      const [kind, available, reserved] = String(reply[2]).split(' ');
+      if (kind === 'in-use') return { kind, available: Number(available), reserved: Number(reserved) };
+      if (kind === 'pended' || kind === 'unknown-sku') return { kind };
+    }
+    throw new NotReady('due reservations are still being freed');
+  }
+
+  async unpend(operationId: string): Promise<boolean> {
+    const reply = await this.call('hf_unpend', [operationId]);
+    return reply[2] === 'undone';
+  }
+
+  async duePends(): Promise<Pend[]> {
+    const reply = await this.call('hf_due_pends', []);
+    const pends: Pend[] = [];
+    for (let i = 2; i < reply.length; i += 3) {
+      pends.push({ operationId: String(reply[i]), sku: String(reply[i + 1]), quantity: Number(reply[i + 2]) });
+    }
+    return pends;
+  }
+
   async read(ids: readonly string[]): Promise<ReadReply[]> {
     const reply = await this.call('hf_read', [ids.length, ...ids.map(shortId)]);
     const nowMs = Number(reply[1]);
@@ -143,6 +189,11 @@ export class SaleStock implements SaleStore {
   async purge(limit: number): Promise<number> {
     const reply = await this.call('hf_purge', [limit]);
     return Number(reply[2]);
+  }
+
+  async unload(): Promise<boolean> {
+    const reply = await this.call('hf_unload', []);
+    return reply[2] === 'unloaded';
   }
 
   /** @throws NotReady when the library refused before any write. */
