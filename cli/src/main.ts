@@ -1,6 +1,7 @@
 // The process behind `holdfast`: finds the command, turns signals and the launcher's death into one abort
 // signal, and turns what the command throws into words and an exit code.
 import manifest from '../package.json' with { type: 'json' };
+import { audit } from './audit.ts';
 import { type Command, type Terminal, UsageError } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { whenParentGoes } from './parent.ts';
@@ -8,7 +9,7 @@ import { race } from './race/race.ts';
 import { serve } from './serve.ts';
 import { token } from './token.ts';
 
-const COMMANDS: readonly Command[] = [serve, race, token];
+const COMMANDS: readonly Command[] = [serve, race, token, audit];
 
 function overview(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`);

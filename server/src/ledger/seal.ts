@@ -32,7 +32,10 @@ export interface SealStep {
 /** Before every row. Epochs and numbers are not negative. */
 export const BEGINNING: Place = { epoch: -1, seq: 0 };
 
-/** Chains that the journal has rows of after their last seal. */
+/**
+ * Chains that the journal has rows of after their last seal. Two look-ups a chain, however long the journal is: each is
+ * a subquery with a LIMIT, which the planner cannot turn into a join that reads it all.
+ */
 export async function unsealedChains(pool: Pool): Promise<Chain[]> {
   const rows = await pool.read(
     (sql) => sql<{ sale: number; source: Source }[]>`
@@ -48,11 +51,13 @@ export async function unsealedChains(pool: Pool): Promise<Chain[]> {
         ORDER BY position DESC
         LIMIT 1
       ) AS head ON true
-      WHERE EXISTS (
+      CROSS JOIN LATERAL (
         SELECT FROM holdfast.journal
         WHERE journal.sale = chain.sale AND journal.source = chain.source
           AND (journal.epoch, journal.seq) > (coalesce(head.epoch, -1), coalesce(head.to_seq, 0))
-      )
+        ORDER BY epoch, seq
+        LIMIT 1
+      ) AS next
       ORDER BY chain.sale, chain.source
       LIMIT ${CHAINS_MAX}`,
   );
