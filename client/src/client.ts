@@ -7,6 +7,7 @@ import type { Item } from '@holdfast/contract/inventory';
 import type { Order } from '@holdfast/contract/orders';
 import type { Line, Reservation } from '@holdfast/contract/reservations';
 import type { CreateSaleBody, NewItem, Sale } from '@holdfast/contract/sales';
+import type { ChangeStockBody, StockChange } from '@holdfast/contract/stock';
 import type { Page } from '@holdfast/contract/vocabulary';
 import { Deadlines } from './deadlines.ts';
 import { HoldfastError } from './error.ts';
@@ -58,13 +59,17 @@ export interface CallOptions {
 
 export type ReserveLines = Line | { readonly items: readonly Line[] };
 
-export interface ReserveOptions extends CallOptions {
+/** Of calls that happen once by their key. */
+export interface KeyedOptions extends CallOptions {
   /** The key of an earlier, unanswered try. Default: a new one. */
   readonly idempotencyKey?: string;
-  /** 10 … the sale's own. */
-  readonly ttlSeconds?: number;
   /** Gets the key before anything is sent, and is waited for: the place to store it. */
   readonly onKey?: (idempotencyKey: string) => void | Promise<void>;
+}
+
+export interface ReserveOptions extends KeyedOptions {
+  /** 10 … the sale's own. */
+  readonly ttlSeconds?: number;
 }
 
 export interface Reserved {
@@ -156,6 +161,21 @@ export class HoldfastClient {
     return (await this.#send(call, options)).json as Reservation;
   }
 
+  /** Adds seconds to the deadline, as often as the sale allows. Never sent twice: read the reservation after a lost answer. */
+  async extend(reservationId: string, seconds: number, options: CallOptions = {}): Promise<Reservation> {
+    const path = `/api/v1/reservations/${encodeURIComponent(reservationId)}/extend`;
+    const body = { seconds };
+    const call = {
+      operation: 'extend',
+      method: 'POST',
+      path,
+      body,
+      reservationId,
+      repeatable: false,
+    } as const;
+    return (await this.#send(call, options)).json as Reservation;
+  }
+
   async reservation(reservationId: string, options: CallOptions = {}): Promise<Reservation> {
     const path = `/api/v1/reservations/${encodeURIComponent(reservationId)}`;
     const call = { operation: 'reservation', method: 'GET', path, reservationId, repeatable: true } as const;
@@ -210,6 +230,27 @@ export class HoldfastClient {
   async addItems(saleId: string, items: readonly NewItem[], options: CallOptions = {}): Promise<Sale> {
     const path = `/api/v1/admin/sales/${encodeURIComponent(saleId)}/items`;
     return this.#post<Sale>('addItems', path, { items }, false, options);
+  }
+
+  /** Brings units in, or takes them out if delta is below zero. Once by its key. */
+  async changeStock(sku: string, change: ChangeStockBody, options: KeyedOptions = {}): Promise<StockChange> {
+    const path = `/api/v1/admin/items/${encodeURIComponent(sku)}/stock`;
+    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    await options.onKey?.(idempotencyKey);
+    const call = {
+      operation: 'changeStock',
+      method: 'POST',
+      path,
+      body: change,
+      idempotencyKey,
+      repeatable: true,
+    } as const;
+    try {
+      return (await this.#send(call, options)).json as StockChange;
+    } catch (error) {
+      if (error instanceof HoldfastError) error.idempotencyKey = idempotencyKey;
+      throw error;
+    }
   }
 
   async closeSale(saleId: string, options: CallOptions = {}): Promise<Sale> {

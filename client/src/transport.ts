@@ -8,6 +8,7 @@ export type Operation =
   | 'reserve'
   | 'confirm'
   | 'release'
+  | 'extend'
   | 'reservation'
   | 'reservations'
   | 'item'
@@ -19,6 +20,7 @@ export type Operation =
   | 'token'
   | 'createSale'
   | 'addItems'
+  | 'changeStock'
   | 'closeSale';
 
 /** The part of `fetch` that is used here, so that any runtime's or a test's own fits. */

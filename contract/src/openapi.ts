@@ -12,7 +12,7 @@ import { PROBLEM_BASE, PROBLEMS, type ProblemCode } from './problems.ts';
 import { Health, Readiness } from './process.ts';
 import { Line, Reservation, ReservationPage, ReserveBody } from './reservations.ts';
 import { AddItemsBody, CreateSaleBody, NewItem, Sale, SaleItem, SalePage } from './sales.ts';
-import { IdempotencyKey, Money, Sku } from './vocabulary.ts';
+import { IdempotencyKey, Money, MoneyTotal, Sku } from './vocabulary.ts';
 
 /** Schemas with a name of their own under #/components/schemas. */
 const NAMED: Readonly<Record<string, z.ZodType>> = {
@@ -24,6 +24,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   ItemPage,
   Line,
   Money,
+  MoneyTotal,
   NewItem,
   Order,
   OrderLine,
@@ -44,6 +45,17 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
 const INFO = `Holdfast answers one question, very fast and never wrongly: may this customer have this unit for the next few minutes?
 
 Errors are \`${PROBLEM_MEDIA_TYPE}\` (RFC 9457); \`code\` says which. Unknown body fields and wrong types are refused. Every response carries \`X-Request-Id\`. A known path with another method is 405 with \`Allow\`, an unknown one 404. Fields may be added to answers: ignore those you do not know.`;
+
+/** In the order the documentation shows them. */
+const TAGS: Readonly<Record<Operation['tag'], string>> = {
+  Reservations: 'May this customer have these units for the next few minutes? And what became of the answer.',
+  Orders: 'What a confirmed reservation becomes: durable once it is answered.',
+  Inventory: 'Items and what is left of them: available + reserved + sold = total.',
+  Sales: 'What is on sale, and from when to when.',
+  Access: 'Tokens for trying it out. A shop brings its own identity provider.',
+  Operators: `What the people behind the sale do. Needs a token with the scope \`${OPERATOR_SCOPE}\`.`,
+  Process: 'Is the service alive, may it take traffic, what does it promise?',
+};
 
 const EXAMPLE_REQUEST_ID = 'b5f0c8de-6c0e-4a56-9a43-1d0f1f6f7a55';
 
@@ -89,6 +101,7 @@ function openApiDocument(): object {
     openapi: '3.1.1',
     info: { title: 'Holdfast', version, description: INFO, license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: '/' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths: paths(),
     components: {
       schemas: render({}),
@@ -202,12 +215,15 @@ function problemGroups(operation: Operation): { status: number; codes: ProblemCo
   return [...codesByStatus].sort(([a], [b]) => a - b).map(([status, codes]) => ({ status, codes }));
 }
 
+/** One a code that an operation answers; 404 and 405 of the paths themselves belong to none, the text above names them. */
 function problemExamples(): Record<string, object> {
+  const answered = new Set(OPERATIONS.flatMap((operation) => [...problemsOf(operation)]));
   const examples: Record<string, object> = {};
   for (const [code, { status, title }] of Object.entries(PROBLEMS) as [
     ProblemCode,
     { status: number; title: string },
   ][]) {
+    if (!answered.has(code)) continue;
     const detail = `${title}.`;
     const common = { type: PROBLEM_BASE + code, title, status, detail, code, request_id: EXAMPLE_REQUEST_ID };
     examples[code] = { value: { ...common, ...EXAMPLE_MEMBERS[code] } };

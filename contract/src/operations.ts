@@ -4,13 +4,21 @@ import { getItem, listItems } from './inventory.ts';
 import type { Operation } from './operation.ts';
 import { confirm, getOrder, listOrders } from './orders.ts';
 import { getHealth, getOpenApi, getReadiness } from './process.ts';
-import { getReservation, listReservations, releaseReservation, reserve } from './reservations.ts';
+import {
+  extendReservation,
+  getReservation,
+  listReservations,
+  releaseReservation,
+  reserve,
+} from './reservations.ts';
 import { addItems, closeSale, createSale, getSale, listSales } from './sales.ts';
+import { changeStock } from './stock.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   reserve,
   listReservations,
   getReservation,
+  extendReservation,
   releaseReservation,
   confirm,
   listOrders,
@@ -22,6 +30,7 @@ export const OPERATIONS: readonly Operation[] = [
   issueToken,
   createSale,
   addItems,
+  changeStock,
   closeSale,
   getHealth,
   getReadiness,

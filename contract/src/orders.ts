@@ -4,6 +4,7 @@ import { operation } from './operation.ts';
 import {
   Instant,
   Money,
+  MoneyTotal,
   OrderId,
   PageQuery,
   PaymentReference,
@@ -26,7 +27,7 @@ export const Order = z.object({
   sale_id: SaleId,
   status: z.literal('confirmed'),
   items: z.array(OrderLine),
-  total: Money.optional().meta({ description: 'When every line has a price, all in one currency.' }),
+  total: MoneyTotal.optional().meta({ description: 'When every line has a price, all in one currency.' }),
   payment_reference: PaymentReference.optional(),
   confirmed_at: Instant,
 });

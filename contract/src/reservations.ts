@@ -87,6 +87,12 @@ export const Reservation = z.object({
 
 export const ReservationPage = pageOf(Reservation);
 
+export const ExtendBody = z
+  .strictObject({
+    seconds: z.int().min(1).max(MAX_TTL_SECONDS).meta({ description: 'Added to the deadline.' }),
+  })
+  .meta({ examples: [{ seconds: 120 }] });
+
 export const reserve = operation({
   id: 'reserve',
   tag: 'Reservations',
@@ -158,6 +164,24 @@ export const releaseReservation = operation({
   problems: ['already-confirmed', 'confirm-in-progress', 'reservation-expired', 'reservation-lost'],
 });
 
+export const extendReservation = operation({
+  id: 'extendReservation',
+  tag: 'Reservations',
+  method: 'POST',
+  path: '/api/v1/reservations/{reservation_id}/extend',
+  summary: 'Extend a reservation',
+  description:
+    'As often, and as long in all, as the sale allows (`max_extensions`, `max_lifetime_seconds`). An answer that was lost is ' +
+    'found by reading the reservation.',
+  access: 'customer',
+  pathId: reservationId,
+  body: { schema: ExtendBody },
+  limit: 'requests',
+  success: { status: 200, description: 'The reservation with its new deadline.', schema: Reservation },
+  problems: ['not-active', 'reservation-expired', 'extension-limit', 'reservation-lost'],
+});
+
+export type ExtendBody = z.infer<typeof ExtendBody>;
 export type Line = z.infer<typeof Line>;
 export type ReserveBody = z.infer<typeof ReserveBody>;
 export type ReservationStatus = z.infer<typeof ReservationStatus>;

@@ -16,6 +16,12 @@ import {
   TtlSeconds,
 } from './vocabulary.ts';
 
+const MaxExtensions = z
+  .int()
+  .min(0)
+  .max(100)
+  .meta({ description: 'How often a customer may extend a reservation.' });
+
 export const SaleStatus = z.enum(['not_open', 'open', 'closed']);
 
 export const SaleItem = z.object({
@@ -33,6 +39,10 @@ export const Sale = z.object({
   opens_at: Instant.nullable().meta({ description: 'Null: open from the start.' }),
   closes_at: Instant.nullable().meta({ description: 'Null: open until it is closed.' }),
   reservation_ttl_seconds: TtlSeconds,
+  max_extensions: MaxExtensions,
+  max_lifetime_seconds: TtlSeconds.meta({
+    description: 'The longest a reservation may live, extensions included.',
+  }),
   created_at: Instant,
   items: z.array(SaleItem).meta({ description: 'Stock in motion is at /api/v1/inventory?sale=….' }),
 });
@@ -68,6 +78,10 @@ export const CreateSaleBody = z
     opens_at: InstantInput.optional(),
     closes_at: InstantInput.optional(),
     reservation_ttl_seconds: TtlSeconds.optional(),
+    max_extensions: MaxExtensions.optional().meta({ description: '1, if left out.' }),
+    max_lifetime_seconds: TtlSeconds.optional().meta({
+      description: '900, or the time of a reservation if that is longer, if left out.',
+    }),
     items: NewItems,
   })
   .refine(
@@ -75,6 +89,13 @@ export const CreateSaleBody = z
     {
       path: ['closes_at'],
       message: 'must be after opens_at',
+    },
+  )
+  .refine(
+    ({ reservation_ttl_seconds: ttl, max_lifetime_seconds: longest }) => !ttl || !longest || ttl <= longest,
+    {
+      path: ['max_lifetime_seconds'],
+      message: 'must not be less than reservation_ttl_seconds',
     },
   )
   .meta({

@@ -93,15 +93,22 @@ export const TtlSeconds = z
   .max(MAX_TTL_SECONDS)
   .meta({ description: 'Seconds.', examples: [300] });
 
-export const Money = z
-  .strictObject({
-    amount_minor: z.int().min(0).max(MAX_AMOUNT_MINOR).refine(notMinusZero, 'must not be -0'),
+const amountUpTo = (maxMinor: number) =>
+  z.strictObject({
+    amount_minor: z.int().min(0).max(maxMinor).refine(notMinusZero, 'must not be -0'),
     currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as USD'),
-  })
-  .meta({
-    description: 'An amount in the minor unit of its currency: 2999 USD is $29.99.',
-    examples: [{ amount_minor: 2999, currency: 'USD' }],
   });
+
+export const Money = amountUpTo(MAX_AMOUNT_MINOR).meta({
+  description: 'An amount in the minor unit of its currency: 2999 USD is $29.99.',
+  examples: [{ amount_minor: 2999, currency: 'USD' }],
+});
+
+/** What a whole order comes to: every unit of every line at the highest price. */
+export const MoneyTotal = amountUpTo(MAX_AMOUNT_MINOR * MAX_LINES * MAX_QUANTITY).meta({
+  description: 'A sum of amounts, in the minor unit of its currency.',
+  examples: [{ amount_minor: 5998, currency: 'USD' }],
+});
 
 // ---- Text and time -----------------------------------------------------------------------------------------
 
@@ -109,16 +116,16 @@ export const Money = z
  * Text for people, 1 to `max` characters: no control characters (a NUL cannot be stored, a line break forges
  * log lines) and no half of a surrogate pair (it would come back as another character).
  */
-const text = (max: number) =>
+export const Text = (max: number) =>
   z
     .string()
     .min(1)
     .max(max)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters or broken Unicode');
 
-export const Name = text(200).meta({ examples: ['Midnight sneaker'] });
+export const Name = Text(200).meta({ examples: ['Midnight sneaker'] });
 
-export const PaymentReference = text(255).meta({
+export const PaymentReference = Text(255).meta({
   description: "The payment provider's reference; kept with the order.",
   examples: ['pi_3OqYpL2eZvKYlo2C'],
 });

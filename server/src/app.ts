@@ -103,6 +103,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
   const sales = new SalesDesk({
     ledger,
     catalog,
+    ids,
     channelOf,
     open: gate.open,
     deliver: async (saleNumber) => {

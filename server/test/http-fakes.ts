@@ -3,7 +3,7 @@
 import type { Problem } from '@holdfast/contract/problem-body';
 import { SignJWT } from 'jose';
 import { Ids } from '../src/domain/ids.ts';
-import type { ItemRow, Order, SaleRow } from '../src/domain/ledger-facts.ts';
+import type { ItemRow, Order, SaleRow, StockChange } from '../src/domain/ledger-facts.ts';
 import type { ReservationRecord } from '../src/domain/reservation.ts';
 import { createHttp, type HttpDeps } from '../src/http/http.ts';
 import type { ReservationVerbs, ReservationView } from '../src/reservations/reservations.ts';
@@ -93,6 +93,18 @@ export interface Asked {
   readonly with: readonly unknown[];
 }
 
+export const CHANGE: StockChange = {
+  sku: 'A-1',
+  delta: 5,
+  totalBefore: 10,
+  total: 15,
+  reason: 'second delivery',
+  reference: 'PO-7',
+  operator: 'operator',
+  atMs: CREATED_AT_MS,
+  entrySeq: 3,
+};
+
 export interface FakeWorld {
   readonly asked: Asked[];
   readonly errors: { fields: Readonly<Record<string, unknown>>; message: string }[];
@@ -126,6 +138,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     read: async () => ok(VIEW),
     list: async () => ok({ rows: [VIEW], next: null }),
     release: async () => ok({ ...VIEW, status: 'released' }),
+    extend: async () => ok(VIEW),
     confirm: async () => ok(ORDER),
     order: async () => ok(ORDER),
     orders: async () => ok({ rows: [ORDER], next: 'next' }),
@@ -138,6 +151,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     sales: async () => ok({ rows: [SALE_VIEW], next: null }),
     create: async () => ok(SALE_VIEW),
     addItems: async () => ok(SALE_VIEW),
+    changeStock: async () => ok({ change: CHANGE, replayed: false }),
     close: async () => ok({ ...SALE_VIEW, row: { ...SALE_ROW, closedAtMs: CREATED_AT_MS } }),
     ...options.sales,
   };

@@ -57,6 +57,7 @@ function refusing<K extends 'appendTransitions' | 'entriesAfter' | 'resolveExpir
 const failingLedger = () => ({
   appendTransitions: refusing(rooms.ledger, 'appendTransitions'),
   resolveExpired: refusing(rooms.ledger, 'resolveExpired'),
+  refuseStockOperation: rooms.ledger.refuseStockOperation.bind(rooms.ledger),
 });
 const ann = () => rooms.customer('ann');
 const options = () => ({ ...rooms, isOurTurn: () => true, log: { info() {}, warn() {}, error() {} } });

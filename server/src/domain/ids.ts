@@ -40,6 +40,11 @@ export class Ids {
     return this.mac('address', address).subarray(0, 8).toString('base64url');
   }
 
+  /** An operator's idempotency key on one route, for the ledger: 16 bytes as 22 base64url characters. */
+  operatorKey(operator: string, route: string, idempotencyKey: string): string {
+    return this.mac('operator', operator, route, idempotencyKey).subarray(0, ID_BYTES).toString('base64url');
+  }
+
   /** The same customer, sale and key always give the same id. */
   reservationId(saleNumber: number, customerKey: string, idempotencyKey: string): string {
     return this.seal('reservation', saleNumber, customerKey, [idempotencyKey]);

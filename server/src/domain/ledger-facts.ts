@@ -175,12 +175,14 @@ export interface StockChangeRequest {
 }
 
 export type StockChangeResult =
-  | { readonly kind: 'changed' | 'replayed'; readonly change: StockChange }
+  | { readonly kind: 'changed'; readonly change: StockChange }
+  | { readonly kind: 'replayed'; readonly change: StockChange }
   /** With the item as the ledger has it. */
   | {
       readonly kind: 'stale-total' | 'stock-in-use' | 'too-much';
       readonly total: number;
       readonly sold: number;
     }
-  /** `refused`: this operation was refused before; the units must be given back. */
-  | { readonly kind: 'key-reused' | 'sale-closed' | 'unknown-sku' | 'refused' };
+  | { readonly kind: 'key-reused' | 'sale-closed' | 'unknown-sku' }
+  /** This operation was refused before; the units must be given back. */
+  | { readonly kind: 'refused' };

@@ -113,7 +113,8 @@ export interface Pend {
 
 export type PendReply =
   /** Also when it was pended before. */
-  | { readonly kind: 'pended' | 'unknown-sku' }
+  | { readonly kind: 'pended' }
+  | { readonly kind: 'unknown-sku' }
   | { readonly kind: 'in-use'; readonly available: number; readonly reserved: number };
 
 /** The record as it stands at nowMs: an active one past its deadline reads `expired`. */
@@ -170,6 +171,11 @@ export interface Transition {
 /** The store may not answer: no live lease of the caller's epoch, a key is missing, or it is being rebuilt. Nothing was written. */
 export class NotReady extends Error {
   override readonly name = 'NotReady';
+}
+
+/** The sale is over and no longer kept in the store: the ledger alone answers for it. */
+export class SaleUnloaded extends Error {
+  override readonly name = 'SaleUnloaded';
 }
 
 /** The store did not answer, or refused for a reason that passes. Whether the command ran is unknown; repeating it is safe. */

@@ -152,6 +152,9 @@ const UNKNOWN_DETAILS: Partial<Record<ProblemCode, string>> = {
   'unknown-sale': 'No sale has this id. See /api/v1/sales for those there are.',
 };
 
+/** Header of an answer that was given before, to the same key. */
+export const REPLAYED = { 'idempotency-replayed': 'true' };
+
 /** The 404 for an id that is malformed or was not issued to this caller, without asking any store. */
 export function unknownId(code: ProblemCode): { ok: false; refusal: Refusal } {
   return { ok: false, refusal: { code, detail: UNKNOWN_DETAILS[code] ?? 'There is nothing with this id.' } };

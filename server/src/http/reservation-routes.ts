@@ -1,5 +1,6 @@
 // Reserving, and what customers do with their reservations.
 import {
+  extendReservation,
   getReservation,
   listReservations,
   type ReserveBody,
@@ -10,10 +11,8 @@ import { DEFAULT_PAGE_SIZE } from '@holdfast/contract/vocabulary';
 import type { Ids } from '../domain/ids.ts';
 import type { Line } from '../domain/reservation.ts';
 import type { ReservationVerbs } from '../reservations/reservations.ts';
-import { type Endpoint, endpoint, unknownId } from './endpoint.ts';
+import { type Endpoint, endpoint, REPLAYED, unknownId } from './endpoint.ts';
 import { pageWire, reservationWire, reserveAnswer } from './wire.ts';
-
-const REPLAYED = { 'idempotency-replayed': 'true' };
 
 export function reservationRoutes(reservations: ReservationVerbs, ids: Ids): Endpoint[] {
   return [
@@ -42,6 +41,13 @@ export function reservationRoutes(reservations: ReservationVerbs, ids: Ids): End
       const saleNumber = ids.saleOf('reservation', id, caller.key);
       if (saleNumber === undefined) return unknownId('unknown-reservation');
       const answer = await reservations.release(caller, saleNumber, id);
+      return answer.ok ? { ok: true, value: reservationWire(answer.value) } : answer;
+    }),
+
+    endpoint(extendReservation, async ({ caller, id, body }) => {
+      const saleNumber = ids.saleOf('reservation', id, caller.key);
+      if (saleNumber === undefined) return unknownId('unknown-reservation');
+      const answer = await reservations.extend(caller, saleNumber, id, body.seconds);
       return answer.ok ? { ok: true, value: reservationWire(answer.value) } : answer;
     }),
   ];

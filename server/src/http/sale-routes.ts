@@ -1,9 +1,10 @@
 // Sales: read by everyone, made and closed by operators.
 import { addItems, closeSale, createSale, getSale, listSales } from '@holdfast/contract/sales';
+import { changeStock } from '@holdfast/contract/stock';
 import { DEFAULT_PAGE_SIZE } from '@holdfast/contract/vocabulary';
 import type { Answer, SaleVerbs, SaleView } from '../sales/sales.ts';
-import { type Endpoint, endpoint } from './endpoint.ts';
-import { newItem, newSale, pageWire, saleWire } from './wire.ts';
+import { type Endpoint, endpoint, REPLAYED } from './endpoint.ts';
+import { newItem, newSale, pageWire, saleWire, stockChangeWire } from './wire.ts';
 
 export function saleRoutes(sales: SaleVerbs, defaultTtlSeconds: number): Endpoint[] {
   return [
@@ -23,6 +24,23 @@ export function saleRoutes(sales: SaleVerbs, defaultTtlSeconds: number): Endpoin
     endpoint(addItems, async ({ caller, id, body }) =>
       oneSale(await sales.addItems(id, body.items.map(newItem), caller.sub)),
     ),
+
+    endpoint(changeStock, async ({ caller, id, body, idempotencyKey }) => {
+      const { delta, reason, reference = null, expected_total: expectedTotal = null } = body;
+      const request = {
+        sku: id,
+        delta,
+        reason,
+        reference,
+        expectedTotal,
+        operator: caller.sub,
+        idempotencyKey,
+      };
+      const answer = await sales.changeStock(request);
+      if (!answer.ok) return answer;
+      const value = stockChangeWire(answer.value.change);
+      return answer.value.replayed ? { ok: true, value, headers: REPLAYED } : { ok: true, value };
+    }),
 
     endpoint(closeSale, async ({ caller, id }) => oneSale(await sales.close(id, caller.sub))),
   ];

@@ -4,6 +4,7 @@ import type { Item, ItemStatus } from '@holdfast/contract/inventory';
 import type { Order } from '@holdfast/contract/orders';
 import type { Reservation } from '@holdfast/contract/reservations';
 import type { CreateSaleBody, NewItem, Sale, SaleItem, SaleStatus } from '@holdfast/contract/sales';
+import type { StockChange } from '@holdfast/contract/stock';
 import type { Money, Page } from '@holdfast/contract/vocabulary';
 import * as facts from '../domain/ledger-facts.ts';
 import type { SaleSettings } from '../domain/sale-store.ts';
@@ -107,6 +108,8 @@ export function saleWire({ row, items }: SaleView, nowMs: number): Sale {
     opens_at: instantOrNull(row.settings.opensAtMs),
     closes_at: instantOrNull(row.settings.closesAtMs),
     reservation_ttl_seconds: row.reservationTtlSeconds,
+    max_extensions: row.extensions.max,
+    max_lifetime_seconds: row.extensions.maxLifetimeSeconds,
     created_at: instant(row.createdAtMs),
     items: items.map(saleItem),
   };
@@ -135,14 +138,33 @@ export function pageWire<Row, Wire>(
 }
 
 export function newSale(body: CreateSaleBody, defaultTtlSeconds: number): facts.NewSale {
+  const ttlSeconds = body.reservation_ttl_seconds ?? defaultTtlSeconds;
+  const usual = facts.usualExtensions(ttlSeconds);
   return {
     id: body.id,
     name: body.name,
     opensAtMs: body.opens_at === undefined ? null : Date.parse(body.opens_at),
     closesAtMs: body.closes_at === undefined ? null : Date.parse(body.closes_at),
-    reservationTtlSeconds: body.reservation_ttl_seconds ?? defaultTtlSeconds,
-    extensions: facts.usualExtensions(body.reservation_ttl_seconds ?? defaultTtlSeconds),
+    reservationTtlSeconds: ttlSeconds,
+    extensions: {
+      max: body.max_extensions ?? usual.max,
+      maxLifetimeSeconds: Math.max(body.max_lifetime_seconds ?? usual.maxLifetimeSeconds, ttlSeconds),
+    },
     items: body.items.map(newItem),
+  };
+}
+
+export function stockChangeWire(change: facts.StockChange): StockChange {
+  const { sku, delta, totalBefore, total, reason, reference, operator, atMs } = change;
+  return {
+    sku,
+    delta,
+    total_before: totalBefore,
+    total,
+    reason,
+    ...(reference !== null && { reference }),
+    operator,
+    changed_at: instant(atMs),
   };
 }
 

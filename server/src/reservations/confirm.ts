@@ -12,9 +12,9 @@ import {
   type Order,
   StaleEpoch,
 } from '../domain/ledger-facts.ts';
-import type { LedgerEntry } from '../domain/sale-store.ts';
+import { type LedgerEntry, SaleUnloaded } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
-import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
+import type { OpenSale, Pinned, SaleChannel } from '../stock/sale-channel.ts';
 import type { Journaled } from './journaled.ts';
 import { EXPIRED, LOST, RELEASED, unavailable } from './refusals.ts';
 import type { Relay } from './relay.ts';
@@ -27,7 +27,7 @@ const MAX_QUEUED = 10_000;
 const MAX_EPOCHS = 4;
 
 /** A pinned reservation on its way to the ledger, under the epoch of its pin. */
-interface Pinned {
+interface Commit {
   readonly epoch: number;
   readonly request: ConfirmRequest;
 }
@@ -43,7 +43,7 @@ export interface ConfirmOptions {
 }
 
 export class Confirm {
-  private readonly commits = new Map<number, Batcher<Pinned, ConfirmDecision>>();
+  private readonly commits = new Map<number, Batcher<Commit, ConfirmDecision>>();
 
   constructor(private readonly options: ConfirmOptions) {}
 
@@ -55,7 +55,7 @@ export class Confirm {
   ): Promise<Answer<Order>> {
     const channel = this.options.channelOf(saleNumber);
     for (let epochs = 0; epochs < MAX_EPOCHS; epochs++) {
-      const { reply, epoch } = await channel.pin({ reservationId, customer: customer.key });
+      const { reply, epoch } = await this.pin(channel, reservationId, customer.key);
       if (reply.kind !== 'pinned') return await this.answerUnpinned(reply.kind, reservationId);
       const { record } = reply;
       const request: ConfirmRequest = {
@@ -94,7 +94,17 @@ export class Confirm {
     return refuse(unavailable('The store of this sale is changing hands. Confirm again in a moment.'));
   }
 
-  private commitsOf(saleNumber: number): Batcher<Pinned, ConfirmDecision> {
+  /** Step 1. A sale that is over and no longer kept in the store has nothing to pin: the ledger is asked. */
+  private async pin(channel: SaleChannel, reservationId: string, customer: string): Promise<Pinned> {
+    try {
+      return await channel.pin({ reservationId, customer });
+    } catch (error) {
+      if (error instanceof SaleUnloaded) return { reply: { kind: 'missing' }, epoch: 0 };
+      throw error;
+    }
+  }
+
+  private commitsOf(saleNumber: number): Batcher<Commit, ConfirmDecision> {
     let batcher = this.commits.get(saleNumber);
     if (!batcher) {
       batcher = new Batcher({
@@ -109,7 +119,7 @@ export class Confirm {
   }
 
   /** Steps 2 and 3 for a batch. All of it was pinned under one epoch, or none of it commits. */
-  private async commit(channel: SaleChannel, pinned: readonly Pinned[]): Promise<ConfirmDecision[]> {
+  private async commit(channel: SaleChannel, pinned: readonly Commit[]): Promise<ConfirmDecision[]> {
     const epoch = pinned[0]?.epoch ?? 0;
     if (pinned.some((one) => one.epoch !== epoch)) throw new StaleEpoch('the batch spans a change of epoch');
     const requests = pinned.map((one) => one.request);

@@ -4,7 +4,7 @@ import type { Refusal } from '@holdfast/contract/problems';
 import { fingerprint, type Ids, saleNumberOf } from '../domain/ids.ts';
 import type { ItemRow, Order, SaleRow } from '../domain/ledger-facts.ts';
 import { type Line, mergeLines, packLines, type ReservationRecord } from '../domain/reservation.ts';
-import type { ReserveLimits } from '../domain/sale-store.ts';
+import { type ReserveLimits, SaleUnloaded } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
@@ -14,7 +14,9 @@ import {
   ALREADY_CONFIRMED,
   CONFIRM_IN_PROGRESS,
   EXPIRED,
+  extensionLimit,
   LOST,
+  NOT_ACTIVE,
   refusalOf,
   SPANNING_SALES,
   ttlTooLong,
@@ -27,6 +29,8 @@ import type { Answer, Customer, ReservationVerbs, ReservationView, ReserveReques
 
 /** Version of the answer's format: part of what a replay is built from, so of the fingerprint. */
 const ANSWER_VERSION = 1;
+/** What a store that no longer keeps the sale would say: then the ledger is asked. */
+const MISSING = { kind: 'missing' } as const;
 
 export interface DeskOptions {
   readonly ledger: LedgerContract;
@@ -68,7 +72,7 @@ export class Desk implements ReservationVerbs {
     saleNumber: number,
     reservationId: string,
   ): Promise<Answer<ReservationView>> {
-    const reply = await this.options.channelOf(saleNumber).read(reservationId);
+    const reply = await this.inStore(this.options.channelOf(saleNumber).read(reservationId), MISSING);
     if (reply.kind === 'found') {
       if (reply.record.customer !== customer.key) return { ok: false, refusal: UNKNOWN_RESERVATION };
       return await this.viewOrLost(saleNumber, reply.record);
@@ -102,7 +106,8 @@ export class Desk implements ReservationVerbs {
     saleNumber: number,
     reservationId: string,
   ): Promise<Answer<ReservationView>> {
-    const reply = await this.options.channelOf(saleNumber).release({ reservationId, customer: customer.key });
+    const releasing = this.options.channelOf(saleNumber).release({ reservationId, customer: customer.key });
+    const reply = await this.inStore(releasing, MISSING);
     switch (reply.kind) {
       case 'released':
         return await this.viewOrLost(saleNumber, reply.record);
@@ -117,6 +122,28 @@ export class Desk implements ReservationVerbs {
       case 'missing':
         return await this.releaseForgotten(saleNumber, reservationId);
     }
+  }
+
+  async extend(
+    customer: Customer,
+    saleNumber: number,
+    reservationId: string,
+    seconds: number,
+  ): Promise<Answer<ReservationView>> {
+    const { extensions } = await this.saleByNumber(saleNumber);
+    const command = {
+      reservationId,
+      customer: customer.key,
+      seconds,
+      maxExtensions: extensions.max,
+      maxLifetimeSeconds: extensions.maxLifetimeSeconds,
+    };
+    const reply = await this.inStore(this.options.channelOf(saleNumber).extend(command), MISSING);
+    if (reply.kind === 'extended') return await this.viewOrLost(saleNumber, reply.record);
+    if (reply.kind === 'limit-reached') return { ok: false, refusal: extensionLimit(extensions) };
+    const state = reply.kind === 'missing' ? (await this.journaled.find(reservationId))?.state : reply.kind;
+    if (state === undefined || state === 'lost') return { ok: false, refusal: LOST };
+    return { ok: false, refusal: state === 'expired' ? EXPIRED : NOT_ACTIVE };
   }
 
   confirm(
@@ -162,7 +189,7 @@ export class Desk implements ReservationVerbs {
     const ttlSeconds = request.ttlSeconds ?? sale.reservationTtlSeconds;
     if (ttlSeconds > sale.reservationTtlSeconds)
       return { ok: false, refusal: ttlTooLong(sale.reservationTtlSeconds) };
-    const reply = await this.options.channelOf(sale.number).reserve({
+    const reserving = this.options.channelOf(sale.number).reserve({
       reservationId: ids.reservationId(sale.number, request.customer.key, request.idempotencyKey),
       customer: request.customer.key,
       address: request.address === '' ? '' : ids.addressKey(request.address),
@@ -170,6 +197,7 @@ export class Desk implements ReservationVerbs {
       ttlSeconds,
       fingerprint: fingerprint(`${ANSWER_VERSION} ${ttlSeconds} ${packLines(lines)}`),
     });
+    const reply = await this.inStore(reserving, { kind: 'closed' } as const);
     if (reply.kind === 'reserved' || reply.kind === 'replayed') {
       return {
         ok: true,
@@ -177,6 +205,16 @@ export class Desk implements ReservationVerbs {
       };
     }
     return { ok: false, refusal: refusalOf(reply, limits, lines.length === 1) };
+  }
+
+  /** What the store answers, or `unloaded` where the sale is over and no longer kept in it. */
+  private async inStore<T, U>(asking: Promise<T>, unloaded: U): Promise<T | U> {
+    try {
+      return await asking;
+    } catch (error) {
+      if (error instanceof SaleUnloaded) return unloaded;
+      throw error;
+    }
   }
 
   /** The store closed the sale, or has not heard of an item yet: the SKU may be on sale elsewhere, or in a moment. */
@@ -213,7 +251,7 @@ export class Desk implements ReservationVerbs {
 
   /** A live one by the journal, as the store has it now. */
   private async current(saleNumber: number, record: ReservationRecord): Promise<ReservationRecord> {
-    const reply = await this.options.channelOf(saleNumber).read(record.reservationId);
+    const reply = await this.inStore(this.options.channelOf(saleNumber).read(record.reservationId), MISSING);
     return reply.kind === 'found' ? reply.record : record;
   }
 

@@ -7,7 +7,7 @@ import type { LedgerContract } from '../ledger/contract.ts';
 import type { StoreConnection } from '../stock/connect.ts';
 import { identify, type StoreIdentity } from '../stock/library.ts';
 import { type Grant, SaleRebuild } from '../stock/rebuild.ts';
-import type { SaleChannels } from '../stock/sale-channel.ts';
+import type { OpenSale, SaleChannels } from '../stock/sale-channel.ts';
 import { type GateLog, LEASE_MS } from './lease.ts';
 import { rebuildSale } from './rebuild.ts';
 
@@ -40,6 +40,9 @@ export interface SaleWatch {
   readonly pends: number;
 }
 
+/** How an opening ended; `unloaded` is for good. */
+type Opening = Awaited<ReturnType<OpenSale>>;
+
 export interface GateOptions {
   readonly redis: StoreConnection;
   readonly ledger: LedgerContract;
@@ -58,7 +61,7 @@ export class LineageGate {
   ledgerFailedAtMs = Number.NEGATIVE_INFINITY;
   private ledgerAnsweredAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
-  private readonly opening = new Map<number, Promise<boolean>>();
+  private readonly opening = new Map<number, Promise<Opening>>();
   /** The openings that renewals asked for; undefined while there are none. */
   private openings: Promise<void> | undefined;
   private stopped = false;
@@ -77,18 +80,18 @@ export class LineageGate {
   }
 
   /** Opens the sale if it can be opened; all who ask meanwhile share the attempt. Never throws. */
-  open = async (saleNumber: number): Promise<boolean> => {
+  open = async (saleNumber: number): Promise<Opening> => {
     let attempt = this.opening.get(saleNumber);
     if (!attempt) {
       attempt = this.openNow(saleNumber)
         .catch((error: unknown) => {
           this.options.log.warn({ sale: saleNumber, error: String(error) }, 'sale could not be opened');
-          return false;
+          return 'not-ready' as const;
         })
         .finally(() => this.opening.delete(saleNumber));
       this.opening.set(saleNumber, attempt);
     }
-    return await within(attempt, OPEN_WAIT_MS, false);
+    return await within(attempt, OPEN_WAIT_MS, 'not-ready' as const);
   };
 
   /**
@@ -219,19 +222,20 @@ export class LineageGate {
     }
   }
 
-  private async openNow(saleNumber: number): Promise<boolean> {
+  private async openNow(saleNumber: number): Promise<Opening> {
     const { ledger, log } = this.options;
     const giveUpAtMs = performance.now() + OPEN_MAX_MS;
     while (!this.stopped && performance.now() < giveUpAtMs) {
       const identity = await this.look();
       const row = await ledger.lineage(saleNumber);
-      if (!row || row.unloaded) return false;
-      if (row.lineage === identity.lineage && (await this.grant(identity, row))) return true;
+      if (!row) return 'not-ready';
+      if (row.unloaded) return 'unloaded';
+      if (row.lineage === identity.lineage && (await this.grant(identity, row))) return 'open';
       const rebuilt = await ledger.withRebuildLock(saleNumber, () => this.rebuildIfStillNeeded(saleNumber));
       if (rebuilt === null) await Bun.sleep(OTHERS_REBUILD_POLL_MS);
       else if (!rebuilt) log.warn({ sale: saleNumber }, 'rebuild was superseded; looking again');
     }
-    return false;
+    return 'not-ready';
   }
 
   /** Under the rebuild lock: another process may have finished while this one waited for it. */

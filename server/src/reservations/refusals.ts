@@ -1,5 +1,6 @@
 // The sentences of the customer's verbs: each refusal says what happened and what to do next.
 import type { Refusal } from '@holdfast/contract/problems';
+import type { ExtensionRules } from '../domain/ledger-facts.ts';
 import type { ReserveLimits, ReserveReply } from '../domain/sale-store.ts';
 
 const WINDOW_SECONDS = 60;
@@ -33,6 +34,22 @@ export const LOST: Refusal = {
   detail:
     'The reservation was accepted and then lost in a failure on our side; it was not charged. Reserve again with a new key.',
 };
+
+export const NOT_ACTIVE: Refusal = {
+  code: 'not-active',
+  detail:
+    'Only an active reservation can be extended; this one is being confirmed, was confirmed or was released. Read it to see.',
+};
+
+export function extensionLimit({ max, maxLifetimeSeconds }: ExtensionRules): Refusal {
+  return {
+    code: 'extension-limit',
+    detail:
+      `This sale allows ${max} ${max === 1 ? 'extension' : 'extensions'} and ${maxLifetimeSeconds} s in all. ` +
+      'Confirm the reservation before its deadline.',
+    members: { max_extensions: max, max_lifetime_seconds: maxLifetimeSeconds },
+  };
+}
 
 export const ALREADY_CONFIRMED: Refusal = {
   code: 'already-confirmed',

@@ -44,6 +44,13 @@ export interface ReservationVerbs {
     cursor: string | null,
   ): Promise<Answer<{ rows: ReservationView[]; next: string | null }>>;
   release(customer: Customer, saleNumber: number, reservationId: string): Promise<Answer<ReservationView>>;
+  /** Adds `seconds` to the deadline, as often and as far as the sale allows. */
+  extend(
+    customer: Customer,
+    saleNumber: number,
+    reservationId: string,
+    seconds: number,
+  ): Promise<Answer<ReservationView>>;
   confirm(
     customer: Customer,
     saleNumber: number,

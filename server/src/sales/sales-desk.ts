@@ -1,16 +1,19 @@
 // Sales and items: the operator's verbs, and what anyone may read. Names and prices come from the ledger, stock from
 // the store, so that an item read reflects every answer already sent by any process.
 import type { Refusal } from '@holdfast/contract/problems';
+import type { Ids } from '../domain/ids.ts';
 import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
-import type { StockSnapshot } from '../domain/sale-store.ts';
+import { SaleUnloaded, type StockSnapshot } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
-import type { Answer, ItemView, SaleVerbs, SaleView } from './sales.ts';
+import type { Answer, Changed, ChangeStockRequest, ItemView, SaleVerbs, SaleView } from './sales.ts';
+import { StockChanges } from './stock-changes.ts';
 
 export interface SalesDeskOptions {
   readonly ledger: LedgerContract;
   readonly catalog: Catalog;
+  readonly ids: Ids;
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
   /** Brings the ledger's newest entries to the store. */
@@ -33,18 +36,22 @@ const STORE_NOT_READY: Refusal = {
 };
 
 export class SalesDesk implements SaleVerbs {
-  constructor(private readonly options: SalesDeskOptions) {}
+  private readonly stockChanges: StockChanges;
+
+  constructor(private readonly options: SalesDeskOptions) {
+    this.stockChanges = new StockChanges(options);
+  }
 
   async item(sku: string): Promise<Answer<ItemView>> {
     const row = await this.options.catalog.item(sku);
     if (!row) return { ok: false, refusal: UNKNOWN_SKU };
-    const view = this.view(row, await this.options.channelOf(row.saleNumber).snapshot());
+    const view = this.view(row, await this.snapshotOf(row.saleNumber));
     if (view && !view.settings.closed) return { ok: true, value: view };
     // Closed: the SKU may be in another sale by now. Not in the store yet: an entry is on its way.
     const fresh = await this.options.catalog.freshItem(sku);
     if (!fresh) return { ok: false, refusal: UNKNOWN_SKU };
     if (!view) await this.options.deliver(fresh.saleNumber);
-    const again = this.view(fresh, await this.options.channelOf(fresh.saleNumber).snapshot());
+    const again = this.view(fresh, await this.snapshotOf(fresh.saleNumber));
     return again ? { ok: true, value: again } : { ok: false, refusal: STORE_NOT_READY };
   }
 
@@ -58,9 +65,7 @@ export class SalesDesk implements SaleVerbs {
     const page = await this.options.ledger.items(saleId, { limit, cursor });
     const saleNumbers = [...new Set(page.rows.map((row) => row.saleNumber))];
     const snapshots = new Map(
-      await Promise.all(
-        saleNumbers.map(async (n) => [n, await this.options.channelOf(n).snapshot()] as const),
-      ),
+      await Promise.all(saleNumbers.map(async (n) => [n, await this.snapshotOf(n)] as const)),
     );
     const rows: ItemView[] = [];
     for (const row of page.rows) {
@@ -92,7 +97,8 @@ export class SalesDesk implements SaleVerbs {
       return { ok: false, refusal: { code: 'sale-exists', detail } };
     }
     if (result.kind === 'sku-in-use') return { ok: false, refusal: skuInUse(result.sku) };
-    if (!(await this.options.open(result.sale.number))) return { ok: false, refusal: STORE_NOT_READY };
+    if ((await this.options.open(result.sale.number)) !== 'open')
+      return { ok: false, refusal: STORE_NOT_READY };
     return { ok: true, value: await this.withItems(result.sale) };
   }
 
@@ -122,6 +128,10 @@ export class SalesDesk implements SaleVerbs {
     return await this.delivered(result.sale);
   }
 
+  changeStock(request: ChangeStockRequest): Promise<Answer<Changed>> {
+    return this.stockChanges.change(request);
+  }
+
   private async delivered(row: SaleRow): Promise<Answer<SaleView>> {
     await this.options.deliver(row.number);
     return { ok: true, value: await this.withItems(row) };
@@ -129,6 +139,32 @@ export class SalesDesk implements SaleVerbs {
 
   private async withItems(row: SaleRow): Promise<SaleView> {
     return { row, items: await this.options.ledger.itemsOfSale(row.number) };
+  }
+
+  /** As the store has it; of a sale that is over and no longer kept there, as the ledger has it. */
+  private async snapshotOf(saleNumber: number): Promise<StockSnapshot> {
+    try {
+      return await this.options.channelOf(saleNumber).snapshot();
+    } catch (error) {
+      if (!(error instanceof SaleUnloaded)) throw error;
+      return await this.ledgerSnapshot(saleNumber);
+    }
+  }
+
+  private async ledgerSnapshot(saleNumber: number): Promise<StockSnapshot> {
+    const [sale, rows] = await Promise.all([
+      this.options.ledger.saleByNumber(saleNumber),
+      this.options.ledger.itemsOfSale(saleNumber),
+    ]);
+    if (!sale) throw new Error(`the ledger has no sale ${saleNumber}`);
+    const items = rows.map(({ sku, total, sold, maxPerCustomer }) => ({
+      sku,
+      total,
+      reserved: 0,
+      sold,
+      maxPerCustomer,
+    }));
+    return { nowMs: Date.now(), settings: sale.settings, seq: 0, applied: 0, live: 0, items };
   }
 
   private view(row: ItemRow, snapshot: StockSnapshot): ItemView | null {

@@ -1,7 +1,7 @@
 // Sales and items as the HTTP room calls them.
 
 import type { Refusal } from '@holdfast/contract/problems';
-import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+import type { ItemRow, NewItem, NewSale, SaleRow, StockChange } from '../domain/ledger-facts.ts';
 import type { ItemStock, SaleSettings } from '../domain/sale-store.ts';
 
 export type Answer<T> =
@@ -21,6 +21,22 @@ export interface SaleView {
   readonly items: readonly ItemRow[];
 }
 
+export interface ChangeStockRequest {
+  readonly sku: string;
+  /** Units that come in, or go out if below zero; not 0. */
+  readonly delta: number;
+  readonly reason: string;
+  readonly reference: string | null;
+  readonly expectedTotal: number | null;
+  readonly operator: string;
+  readonly idempotencyKey: string;
+}
+
+export interface Changed {
+  readonly change: StockChange;
+  readonly replayed: boolean;
+}
+
 export interface SaleVerbs {
   item(sku: string): Promise<Answer<ItemView>>;
   items(
@@ -34,4 +50,6 @@ export interface SaleVerbs {
   create(sale: NewSale, operator: string): Promise<Answer<SaleView>>;
   addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<Answer<SaleView>>;
   close(saleId: string, operator: string): Promise<Answer<SaleView>>;
+  /** Once by its idempotency key; `replayed`: it was made before. */
+  changeStock(request: ChangeStockRequest): Promise<Answer<Changed>>;
 }

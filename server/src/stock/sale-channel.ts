@@ -17,6 +17,7 @@ import {
   type ReserveCommand,
   type ReserveLimits,
   type ReserveReply,
+  SaleUnloaded,
   type StockSnapshot,
 } from '../domain/sale-store.ts';
 import { SaleStock } from './sale-stock.ts';
@@ -28,8 +29,11 @@ const MAX_IN_FLIGHT = 2;
 /** Commands of one sale waiting in one process: about a second's worth at full speed. */
 const MAX_QUEUED = 20_000;
 
-/** Opens the sale: true once a lease of `channel.epoch` is granted, false if it cannot be within the gate's bound. */
-export type OpenSale = (saleNumber: number) => Promise<boolean>;
+/**
+ * Opens the sale: `open` once a lease of `channel.epoch` is granted, `not-ready` if it cannot be within the gate's bound,
+ * `unloaded` if it is over and never will be.
+ */
+export type OpenSale = (saleNumber: number) => Promise<'open' | 'not-ready' | 'unloaded'>;
 
 /** The epoch that a batch was sent under goes with its replies: a confirm must commit under the epoch of its pin. */
 export interface Pinned {
@@ -42,6 +46,8 @@ export class SaleChannel {
   epoch = 0;
   /** Largest transition number seen in replies under this epoch: what the ledger writer has to reach. */
   seenSeq = 0;
+  /** For good: an unloaded sale is never opened again. */
+  private unloaded = false;
   readonly store: SaleStock;
   private readonly reserves: Batcher<ReserveCommand, ReserveReply>;
   private readonly pins: Batcher<ReservationRef, Pinned>;
@@ -156,12 +162,15 @@ export class SaleChannel {
 
   /** Runs against a leased sale: once more after the gate has opened it. */
   private async gated<T>(attempt: () => Promise<T>): Promise<T> {
+    if (this.unloaded) throw new SaleUnloaded(`sale ${this.saleNumber}`);
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof NotReady)) throw error;
-      if (!(await this.open(this.saleNumber))) throw error;
-      return await attempt();
+      const result = await this.open(this.saleNumber);
+      if (result === 'open') return await attempt();
+      this.unloaded = result === 'unloaded';
+      throw this.unloaded ? new SaleUnloaded(`sale ${this.saleNumber}`) : error;
     }
   }
 }

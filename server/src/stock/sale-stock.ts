@@ -112,7 +112,10 @@ export class SaleStock implements SaleStore {
     return commands.map((command, i) => {
       const word = String(reply[i + 2]);
       if (word.startsWith('extended ')) {
-        return { kind: 'extended', record: readRecord(shortId(command.reservationId), word.slice('extended '.length)) };
+        return {
+          kind: 'extended',
+          record: readRecord(shortId(command.reservationId), word.slice('extended '.length)),
+        };
       }
       return { kind: word as Exclude<ExtendReply['kind'], 'extended'> };
     });
@@ -137,7 +140,11 @@ export class SaleStock implements SaleStore {
     const reply = await this.call('hf_due_pends', []);
     const pends: Pend[] = [];
     for (let i = 2; i < reply.length; i += 3) {
-      pends.push({ operationId: String(reply[i]), sku: String(reply[i + 1]), quantity: Number(reply[i + 2]) });
+      pends.push({
+        operationId: String(reply[i]),
+        sku: String(reply[i + 1]),
+        quantity: Number(reply[i + 2]),
+      });
     }
     return pends;
   }

@@ -1,10 +1,13 @@
 // All workers of a process, started together and stopped together; what was left to do is the next process's.
 import { randomUUID } from 'node:crypto';
+import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Relay } from '../reservations/relay.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { archivist } from './archivist.ts';
+import { catalogReader } from './catalog-reader.ts';
 import { expiry } from './expiry.ts';
 import { leaseKeeper } from './lease-keeper.ts';
 import { ledgerWriter } from './ledger-writer.ts';
@@ -12,6 +15,7 @@ import type { WorkerLog } from './periodic.ts';
 import { purge } from './purge.ts';
 import { relayWorker } from './relay-worker.ts';
 import { resolver } from './resolver.ts';
+import { sealer } from './sealer.ts';
 import { Turn } from './turn.ts';
 
 /** The turn's name in the ledger: all work that one process does for all. */
@@ -21,6 +25,7 @@ export interface WorkersOptions {
   readonly gate: LineageGate;
   readonly channels: SaleChannels;
   readonly ledger: LedgerContract;
+  readonly catalog: Catalog;
   readonly relay: Relay;
   readonly log: WorkerLog;
   readonly metrics: Metrics;
@@ -38,14 +43,18 @@ export function startWorkers(options: WorkersOptions): { stop(): Promise<void> }
     'holdfast_transitions_journaled_total',
     'Transitions written to the journal.',
   );
+  const sealed = metrics.counter('holdfast_journal_rows_sealed_total', 'Rows of the journal sealed.');
   const workers = [
     turn,
     leaseKeeper(gate, log),
+    catalogReader(options),
     expiry({ ...options, onExpired: (count) => expired.inc(count) }),
     ledgerWriter({ ...options, isOurTurn, onWritten: (count) => journaled.inc(count) }),
     relayWorker({ ...options, isOurTurn }),
     resolver({ ...options, isOurTurn }),
     purge({ ...options, isOurTurn }),
+    archivist({ ...options, isOurTurn }),
+    sealer({ ledger, log, isOurTurn, onSealed: (rows) => sealed.inc(rows) }),
   ];
   for (const worker of workers) worker.start();
   return {

@@ -1,5 +1,6 @@
-// Ends confirms that nobody ended: at a pin's end the ledger writes `expired` unless something was decided before,
-// and what stands is applied to the store (protocols §4). After the ledger was out of reach it waits, so that the
+// Ends what nobody ended. Confirms: at a pin's end the ledger writes `expired` unless something was decided before,
+// and what stands is applied to the store (protocols §4). Stock going out: an operation whose process was stopped is
+// refused in the ledger, unless it was applied, and its units are given back (protocols §5). After the ledger was out of reach it waits, so that the
 // clients' own retries come first.
 
 import type { LedgerContract } from '../ledger/contract.ts';
@@ -17,7 +18,7 @@ const CLIENTS_FIRST_MS = 30_000;
 export interface ResolverOptions {
   readonly gate: LineageGate;
   readonly channels: SaleChannels;
-  readonly ledger: Pick<LedgerContract, 'resolveExpired'>;
+  readonly ledger: Pick<LedgerContract, 'resolveExpired' | 'refuseStockOperation'>;
   readonly relay: Relay;
   readonly isOurTurn: () => boolean;
   readonly log: WorkerLog;
@@ -26,7 +27,8 @@ export interface ResolverOptions {
 export function resolver(options: ResolverOptions): Worker {
   const { gate, isOurTurn, log } = options;
   const resolveEach = eachSale(gate, async (watch) => {
-    if (watch.firstPinEndMs <= gate.storeNowMs()) await resolveSale(options, watch.saleNumber);
+    if (watch.firstPinEndMs <= gate.storeNowMs()) await resolvePins(options, watch.saleNumber);
+    if (watch.pends > 0) await resolvePends(options, watch.saleNumber);
   });
   return new Periodic({
     name: 'resolver',
@@ -38,7 +40,7 @@ export function resolver(options: ResolverOptions): Worker {
   });
 }
 
-async function resolveSale(options: ResolverOptions, saleNumber: number): Promise<void> {
+async function resolvePins(options: ResolverOptions, saleNumber: number): Promise<void> {
   const channel = options.channels.of(saleNumber);
   const { epoch } = channel;
   const due = await channel.store.duePins(BATCH);
@@ -49,6 +51,19 @@ async function resolveSale(options: ResolverOptions, saleNumber: number): Promis
     'pins resolved',
   );
   await options.relay.catchUpFromStore(channel);
+}
+
+async function resolvePends(
+  { channels, ledger, relay, log }: ResolverOptions,
+  saleNumber: number,
+): Promise<void> {
+  const channel = channels.of(saleNumber);
+  for (const { operationId, sku, quantity } of await channel.store.duePends()) {
+    const outcome = await ledger.refuseStockOperation(saleNumber, operationId);
+    if (outcome === 'refused') await channel.store.unpend(operationId);
+    else await relay.catchUpFromStore(channel);
+    log.info({ sale: saleNumber, sku, quantity, outcome }, 'stock going out resolved');
+  }
 }
 
 function count(words: readonly string[]): Record<string, number> {

@@ -94,7 +94,7 @@ export async function openRooms(options: RoomsOptions): Promise<Rooms> {
     channels,
     relay,
     desk,
-    sales: new SalesDesk({ ledger, catalog, channelOf, open: gate.open, deliver }),
+    sales: new SalesDesk({ ledger, catalog, ids, channelOf, open: gate.open, deliver }),
     logged,
     lost: () => lost,
     customer: (sub) => ({ sub, key: ids.customerKey(sub) }),
