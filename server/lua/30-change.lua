@@ -21,7 +21,7 @@ local function load(change, skus, held_fields)
   change.opens, change.closes, change.closed = tonumber(values[4]), tonumber(values[5]), values[6] == '1'
   for i = 7, #fields do
     if values[i] then
-      local total, reserved, sold, cap = string.match(values[i], '^(%d+) (%-?%d+) (%d+) (%S+)$')
+      local total, reserved, sold, cap = string.match(values[i], '^(%-?%d+) (%-?%d+) (%d+) (%S+)$')
       change.items[fields[i]] =
         { total = tonumber(total), reserved = tonumber(reserved), sold = tonumber(sold), cap = tonumber(cap) }
     end
