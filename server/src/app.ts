@@ -3,6 +3,7 @@
 
 import type { ResolvedConfig } from './config.ts';
 import { Ids } from './domain/ids.ts';
+import { type DurabilityWatch, watchDurability } from './durability-watch.ts';
 import { createHttp } from './http/http.ts';
 import { Catalog } from './ledger/catalog.ts';
 import { Ledger } from './ledger/ledger.ts';
@@ -60,11 +61,13 @@ export async function createApp(setup: AppSetup): Promise<App> {
     await ledger.close();
   };
   let idSecret: Uint8Array;
+  let durability: DurabilityWatch;
   try {
     await ledger.check();
     await untilConnected(redis, CONNECT_WAIT_MS);
     await loadLibrary(redis);
     idSecret = await ledger.secret('ids', ID_SECRET_BYTES);
+    durability = await watchDurability(ledger, redis, config.production, log);
   } catch (error) {
     await disconnect();
     throw error;
@@ -114,7 +117,9 @@ export async function createApp(setup: AppSetup): Promise<App> {
   // What runs beside them
   const workers = startWorkers({ gate, channels, ledger, catalog, relay, log, metrics });
   metrics.readStockFrom(() => readStock(channels, gate));
+  durability.start();
   const stop = async () => {
+    await durability.stop();
     await workers.stop();
     await gate.stop();
     await disconnect();
@@ -148,7 +153,11 @@ export async function createApp(setup: AppSetup): Promise<App> {
     limits: { requestsPerCustomer: rates.otherCustomer, requestsPerAddress: rates.otherIp },
     reservationTtlSeconds: config.reservationTtlSeconds,
     ready: () => {
-      const reasons = [...(draining ? ['the service is shutting down'] : []), ...gate.reasonsNotReady()];
+      const reasons = [
+        ...(draining ? ['the service is shutting down'] : []),
+        ...gate.reasonsNotReady(),
+        ...durability.risks,
+      ];
       return { ok: reasons.length === 0, reasons };
     },
     trustedProxies: config.trustedProxies,

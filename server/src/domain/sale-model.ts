@@ -162,6 +162,7 @@ export class SaleModel implements SaleStore {
 
   /** The epoch adds nothing here: all transitions of a model carry the same one. */
   async trim(throughSeq: number, _throughEpoch: number): Promise<void> {
+    this.tick();
     this.books.trim(throughSeq);
   }
 

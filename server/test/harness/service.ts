@@ -94,7 +94,7 @@ async function readyUrl(child: ChildProcess, log: () => string): Promise<string>
     const found = /Holdfast is ready at (http:\S+)/.exec(out)?.[1];
     if (found) resolve(found);
   });
-  child.once('exit', (code) => reject(new Error(`exited with ${code}:\n${log()}`)));
+  child.once('close', (code) => reject(new Error(`exited with ${code}:\n${log()}`)));
   try {
     return await promise;
   } finally {
