@@ -4,7 +4,8 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { TOKEN_LIFETIME_SECONDS } from '@holdfast/contract/auth';
 import { OPERATOR_SCOPE } from '@holdfast/contract/operation';
 import { CustomerId } from '@holdfast/contract/vocabulary';
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import { KeySet, KeysUnavailable } from './key-set.ts';
 
 export interface AuthConfig {
   /** HS256, ≥ 32 bytes. Also what the built-in issuer signs with. */
@@ -24,20 +25,15 @@ export interface TokenFacts {
   readonly expiresAtSeconds: number;
 }
 
-/** The key set is out of reach: the token is neither good nor bad. Answered 503. */
-export class KeysUnavailable extends Error {
-  override readonly name = 'KeysUnavailable';
-}
-
 /** Allowed difference between the issuer's clock and ours. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
 /** Honest tokens have some 300 bytes; what is longer is not worth parsing. */
 const MAX_TOKEN_BYTES = 4 * 1024;
-/** A shopper waits for this fetch, so it is short; the set is kept for ten minutes. */
-const JWKS_TIMEOUT_MS = 3_000;
 const JWKS_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** Header parameters that carry a key or say where to fetch one: an issuer of ours has no use for them. */
 const FOREIGN_KEY_PARAMETERS = ['jwk', 'jku', 'x5u'] as const;
+/** Tokens of other kinds, such as logout tokens, may come from the same issuer with the same audience (RFC 8725 §3.11). */
+const ACCESS_TOKEN_TYPE = /^(application\/)?(at\+)?jwt$/i;
 
 export interface TokenChecker {
   /** Undefined for a token that is not valid here; `expired` for one that was. @throws KeysUnavailable */
@@ -90,7 +86,7 @@ function chooseKeys(
 ): { algorithms: string[]; keyFor: JWTVerifyGetKey } {
   const secret = config.hmacSecret && createSecretKey(config.hmacSecret);
   const fixed = config.publicKeyPem === undefined ? undefined : readPublicKey(config.publicKeyPem);
-  const remote = config.jwksUrl === undefined ? undefined : remoteKeys(config.jwksUrl, onKeysUnavailable);
+  const remote = config.jwksUrl === undefined ? undefined : new KeySet(config.jwksUrl, onKeysUnavailable);
   const algorithms = new Set([
     ...(secret ? ['HS256'] : []),
     ...(fixed ? [fixed.algorithm] : []),
@@ -102,12 +98,18 @@ function chooseKeys(
   const keyFor: JWTVerifyGetKey = (header, token) => {
     if (FOREIGN_KEY_PARAMETERS.some((parameter) => header[parameter] !== undefined))
       throw new errors.JWSInvalid();
+    if (!isAccessTokenType(header.typ)) throw new errors.JWSInvalid();
     if (header.alg === 'HS256' && secret) return secret;
     if (header.alg === fixed?.algorithm) return fixed.key;
-    if (remote) return remote(header, token);
+    if (remote) return remote.find(header, token);
     throw new errors.JOSEAlgNotAllowed();
   };
   return { algorithms: [...algorithms], keyFor };
+}
+
+/** None, or one that names an access token; jose has not looked at its form. */
+function isAccessTokenType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && ACCESS_TOKEN_TYPE.test(typ));
 }
 
 const ALGORITHM_OF_KEY: Readonly<Record<string, string>> = { rsa: 'RS256', ec: 'ES256', ed25519: 'EdDSA' };
@@ -120,25 +122,6 @@ function readPublicKey(pem: string): { key: KeyObject; algorithm: string } {
     throw new Error('the public key must be RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA)');
   }
   return { key, algorithm };
-}
-
-/** Fetches the set when it is first needed, when it is ten minutes old, and for an unknown kid at most every 30 s. */
-function remoteKeys(url: string, onUnavailable: (cause: unknown) => void): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: JWKS_TIMEOUT_MS });
-  let reachable = true;
-  return async (header, token) => {
-    try {
-      const key = await keys(header, token);
-      reachable = true;
-      return key;
-    } catch (cause) {
-      if (cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWKSMultipleMatchingKeys)
-        throw cause;
-      if (reachable) onUnavailable(cause);
-      reachable = false;
-      throw new KeysUnavailable('the JWKS could not be fetched', { cause });
-    }
-  };
 }
 
 /** The built-in issuer, for trying the service out: customers only, never a scope. */

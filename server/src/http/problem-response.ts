@@ -5,7 +5,7 @@ import { Overloaded } from '../domain/batcher.ts';
 import { AmbiguousCommit, LedgerUnavailable } from '../domain/ledger-facts.ts';
 import { NotReady, StockUnavailable } from '../domain/sale-store.ts';
 import { BadCursor } from '../ledger/contract.ts';
-import { KeysUnavailable } from './access-tokens.ts';
+import { KeysUnavailable } from './key-set.ts';
 
 /**
  * An id that was never issued, a stranger's and a mistyped one must read alike, whoever refuses them: otherwise
