@@ -129,6 +129,8 @@ describe('stopped between its steps', () => {
     | undefined;
   /** The ledger is out of reach for refusals too. */
   let refusalsFail = false;
+  /** The next look for a change under a key was before the one that made it. */
+  let lookedTooEarly = false;
   let made = 0;
 
   beforeAll(async () => {
@@ -141,6 +143,11 @@ describe('stopped between its steps', () => {
           const now = next;
           next = undefined;
           return now ? now(decide) : decide();
+        },
+        stockChange: (...args) => {
+          const blind = lookedTooEarly;
+          lookedTooEarly = false;
+          return blind ? Promise.resolve(null) : real.stockChange(...args);
         },
         refuseStockOperation: (...args) =>
           refusalsFail
@@ -206,6 +213,24 @@ describe('stopped between its steps', () => {
     await resolvePends(saleNumber);
     expect(await totals(saleNumber)).toEqual({ store: 6, ledger: 6 });
     expect(await rooms.ledger.verifySale(saleNumber)).toEqual([]);
+  });
+
+  test('a-late-retry-that-sets-the-units-aside-again-gives-them-back', async () => {
+    const saleNumber = await openSale(rooms, { 'stop-again': 10 });
+    const asked = request('stop-again', -4);
+    expect((await rooms.sales.changeStock(asked)).ok).toBe(true);
+    lookedTooEarly = true;
+    const retried = await rooms.sales.changeStock(asked);
+    expect(retried.ok && retried.value.replayed).toBe(true);
+    expect(await totals(saleNumber)).toEqual({ store: 6, ledger: 6 });
+    // And the same where its process is stopped after that.
+    lookedTooEarly = true;
+    refusalsFail = true;
+    await rooms.sales.changeStock(asked);
+    expect(await totals(saleNumber)).toEqual({ store: 2, ledger: 6 });
+    refusalsFail = false;
+    await resolvePends(saleNumber);
+    expect(await totals(saleNumber)).toEqual({ store: 6, ledger: 6 });
   });
 
   test('a-ledger-out-of-reach-changes-nothing-and-the-key-may-try-again', async () => {

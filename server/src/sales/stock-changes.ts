@@ -15,6 +15,7 @@ import type { PendReply } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
+import { endPend } from './end-pend.ts';
 import type { Answer, Changed, ChangeStockRequest } from './sales.ts';
 
 const ROUTE = 'stock';
@@ -143,12 +144,12 @@ export class StockChanges {
     return result.kind === 'refused' ? 'again' : { ok: false, refusal: refusalOf(result) };
   }
 
-  /** Refused in the ledger first: else a stopped process wakes and commits what was given back. */
   private async giveBack(saleNumber: number, operationId: string | null): Promise<void> {
     if (operationId === null) return;
+    const { ledger, deliver, channelOf } = this.options;
+    const unpend = (operation: string) => channelOf(saleNumber).unpend(operation);
     try {
-      const outcome = await this.options.ledger.refuseStockOperation(saleNumber, operationId);
-      if (outcome === 'refused') await this.options.channelOf(saleNumber).unpend(operationId);
+      await endPend({ ledger, deliver: () => deliver(saleNumber), unpend }, saleNumber, operationId);
     } catch {
       // One of the stores is out of reach: the resolver gives them back at the pend's end.
     }
@@ -192,7 +193,7 @@ function refusalOf(
       return {
         code: 'invalid-request',
         detail: 'The request body has 1 invalid part.',
-        errors: [{ path: '/delta', message: `would bring the total above ${MAX_STOCK}` }],
+        errors: [{ path: '/delta', message: `must not bring the total above ${MAX_STOCK}` }],
       };
   }
 }

@@ -1,11 +1,12 @@
 // Ends what nobody ended. Confirms: at a pin's end the ledger writes `expired` unless something was decided before,
 // and what stands is applied to the store (protocols §4). Stock going out: an operation whose process was stopped is
-// refused in the ledger, unless it was applied, and its units are given back (protocols §5). After the ledger was out of reach it waits, so that the
-// clients' own retries come first.
+// refused in the ledger, unless it was applied, and its units are given back (protocols §5). After the ledger was out of
+// reach it waits, so that the clients' own retries come first.
 
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Relay } from '../reservations/relay.ts';
+import { endPend } from '../sales/end-pend.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
 import { eachSale } from './each-sale.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
@@ -59,9 +60,9 @@ async function resolvePends(
 ): Promise<void> {
   const channel = channels.of(saleNumber);
   for (const { operationId, sku, quantity } of await channel.store.duePends()) {
-    const outcome = await ledger.refuseStockOperation(saleNumber, operationId);
-    if (outcome === 'refused') await channel.store.unpend(operationId);
-    else await relay.catchUpFromStore(channel);
+    const deliver = () => relay.catchUpFromStore(channel);
+    const unpend = (operation: string) => channel.store.unpend(operation);
+    const outcome = await endPend({ ledger, deliver, unpend }, saleNumber, operationId);
     log.info({ sale: saleNumber, sku, quantity, outcome }, 'stock going out resolved');
   }
 }
