@@ -4,7 +4,7 @@ import type { Refusal } from '@holdfast/contract/problems';
 import { fingerprint, type Ids, saleNumberOf } from '../domain/ids.ts';
 import type { ItemRow, Order, SaleRow } from '../domain/ledger-facts.ts';
 import { type Line, mergeLines, packLines, type ReservationRecord } from '../domain/reservation.ts';
-import { type ReserveLimits, SaleUnloaded } from '../domain/sale-store.ts';
+import { type ReadReply, type ReserveLimits, SaleUnloaded } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
@@ -72,7 +72,7 @@ export class Desk implements ReservationVerbs {
     saleNumber: number,
     reservationId: string,
   ): Promise<Answer<ReservationView>> {
-    const reply = await this.inStore(this.options.channelOf(saleNumber).read(reservationId), MISSING);
+    const reply = await this.asItStands(saleNumber, reservationId);
     if (reply.kind === 'found') {
       if (reply.record.customer !== customer.key) return { ok: false, refusal: UNKNOWN_RESERVATION };
       return await this.viewOrLost(saleNumber, reply.record);
@@ -251,8 +251,21 @@ export class Desk implements ReservationVerbs {
 
   /** A live one by the journal, as the store has it now. */
   private async current(saleNumber: number, record: ReservationRecord): Promise<ReservationRecord> {
-    const reply = await this.inStore(this.options.channelOf(saleNumber).read(record.reservationId), MISSING);
+    const reply = await this.asItStands(saleNumber, record.reservationId);
     return reply.kind === 'found' ? reply.record : record;
+  }
+
+  /**
+   * As the store has it. An expired one may not have been swept yet: releasing it frees it, so that whoever is told of
+   * the expiry finds the units in the stock.
+   */
+  private async asItStands(saleNumber: number, reservationId: string): Promise<ReadReply> {
+    const channel = this.options.channelOf(saleNumber);
+    const reply = await this.inStore(channel.read(reservationId), MISSING);
+    if (reply.kind === 'found' && reply.record.state === 'expired') {
+      await this.inStore(channel.release({ reservationId, customer: reply.record.customer }), MISSING);
+    }
+    return reply;
   }
 
   private async viewOrLost(saleNumber: number, record: ReservationRecord): Promise<Answer<ReservationView>> {
