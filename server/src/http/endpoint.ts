@@ -65,6 +65,13 @@ export interface Checkpoints {
   readonly log: ErrorLog;
 }
 
+/** What reserve is refused with before any sale, and so any sale's window, has heard of it. */
+const REACHED_NO_SALE: ReadonlySet<ProblemCode> = new Set([
+  'unknown-sku',
+  'items-span-sales',
+  'invalid-request',
+]);
+
 /** For operations without a body: nothing, or the empty object that some clients send. */
 const EMPTY_BODY = z.strictObject({});
 
@@ -83,12 +90,20 @@ export function openEndpoint(
     if (!checked.ok) return call.refuse(checked.refusal);
     const outcome = await handle(checked.value);
     if (!outcome.ok) {
-      assertDocumented(outcome.refusal.code, call);
-      return call.refuse(outcome.refusal);
+      const refusal = await counted(outcome.refusal, checked.value);
+      assertDocumented(refusal.code, call);
+      return call.refuse(refusal);
     }
     const text = success.textType === undefined ? JSON.stringify(outcome.value) : String(outcome.value);
     return call.respond(success.status, mediaType, text, outcome.headers);
   };
+
+  /** Guessing SKUs is no way around the limits: an attempt that no sale has counted counts as any other request. */
+  async function counted(refusal: Refusal, { caller, address }: Checked<Operation>): Promise<Refusal> {
+    if (operation.limit !== 'reserve' || !REACHED_NO_SALE.has(refusal.code)) return refusal;
+    const full = await checkpoints.generalLimit(caller?.key ?? null, address);
+    return full ? tooManyRequests(checkpoints.limits, full) : refusal;
+  }
 
   /** A code that the contract does not list for this operation is our mistake, not the caller's: answered, and logged. */
   function assertDocumented(code: ProblemCode, call: Call): void {

@@ -1,6 +1,6 @@
 // The general limit, for every /api operation but reserve: 120 a minute a customer and 600 a minute an address by
 // default. It is counted after a request's form was checked and before any store is asked. Reserve attempts are
-// counted inside the stock store, in the same call that decides them.
+// counted inside the stock store, in the same call that decides them; those that reach no sale count here, afterwards.
 import type { Refusal } from '@holdfast/contract/problems';
 
 /** Null = go on. `customerKey` is null on public operations, which count by address alone. */
