@@ -1,6 +1,6 @@
 // `npm start` works for root and for everybody else, in a folder that others can reach and in one that they cannot.
 import { afterEach, describe, expect, test } from 'bun:test';
-import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { runProgram } from '../src/embedded/run-program.ts';
 import { asStoreUser, chooseStoreUser, NoStoreUser } from '../src/embedded/store-user.ts';
@@ -51,6 +51,19 @@ test('an ordinary user runs both as himself, with a data folder closed to others
 describe.if(isRoot())('root, where others can pass', () => {
   const NOBODY = { uid: 65534, gid: 65534 };
 
+  /** With the Redis that was fetched for this user, if one was: root's own cache is closed to others. */
+  async function cacheThatNobodyOwns(): Promise<string> {
+    const open = temporaryFolder('cache');
+    chmodSync(open, 0o711);
+    const cacheDir = path.join(open, 'holdfast');
+    const fetched = embeddedOptions().cacheDir;
+    if (existsSync(fetched)) cpSync(fetched, cacheDir, { recursive: true, verbatimSymlinks: true });
+    else mkdirSync(cacheDir);
+    const args = ['-R', `${NOBODY.uid}:${NOBODY.gid}`, cacheDir];
+    expect((await runProgram({ file: 'chown', args }, { timeoutMs: 10_000 })).code).toBe(0);
+    return cacheDir;
+  }
+
   test('runs PostgreSQL as nobody, who owns the data and sees nothing else of the folder', async () => {
     const open = temporaryFolder('open');
     chmodSync(open, 0o755);
@@ -99,7 +112,11 @@ describe.if(isRoot())('root, where others can pass', () => {
       `await import('${import.meta.dir}/harness/until.ts')`,
     ];
     const canRead = (await runProgram({ file, args }, { timeoutMs: 10_000, cwd: '/' })).code === 0;
-    const service = startService(embeddedOptions({ dataDir }), canRead ? asNobody : AS_ORDINARY_USER);
+    const cacheDir = await cacheThatNobodyOwns();
+    const service = startService(
+      embeddedOptions({ dataDir, cacheDir }),
+      canRead ? asNobody : AS_ORDINARY_USER,
+    );
     const { databaseUrl } = await service.heard('ready');
     expect(await ask(databaseUrl, 'SELECT 1')).toBe(1);
     expect(statSync(dataDir).uid).toBe(canRead ? NOBODY.uid : 0);

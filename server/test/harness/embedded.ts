@@ -82,7 +82,11 @@ export function startService(options: EmbeddedOptions, command: readonly string[
     heard: async (event) => {
       await until(
         `the service says ${event}`,
-        () => events.some((said) => said.event === event),
+        () => {
+          const refused = events.find((said) => said.event === 'refused');
+          if (refused && event !== 'refused') throw new Error(`it refused to start: ${refused.message}`);
+          return events.some((said) => said.event === event);
+        },
         SERVICE_LIMIT_MS,
       );
       return events.find((said) => said.event === event) ?? { event };
