@@ -1,18 +1,23 @@
-// npm test: every test of every workspace, under Bun. Arguments go to the runner:
+// npm test: every test of every workspace, under Bun, several files at a time. Arguments go to the runner, which then
+// takes one file after the other:
 //
 //   npm test -- server/test/config.test.ts        one file
 //   npm test -- --test-name-pattern never-oversells
 //
+// One seed a run, printed first; HOLDFAST_TEST_SEED replays it.
 // Ends with the runner's own totals as `N passed, N failed`. A run without a test fails, and so does one that leaves
 // a process behind.
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
 
+/** Many tests wait for stores and clocks more than they compute; more than this many files would get in each other's way. */
+const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
 /** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
 const TEST_LIMIT_MS = 30_000;
 /** What ends with the run may take a moment to be gone. */
@@ -22,6 +27,9 @@ const POLL_MS = 50;
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 /** Inherited by everything that the tests start, and so the way to find what they left running. */
 const mark = `HOLDFAST_TEST_RUN=${randomUUID()}`;
+
+const seed = process.env.HOLDFAST_TEST_SEED || String(randomInt(2 ** 31));
+console.log(`HOLDFAST_TEST_SEED=${seed}`);
 
 const { code, output } = await runTests(process.argv.slice(2));
 const passed = lastTotal(output, 'pass');
@@ -42,9 +50,10 @@ process.exitCode = success ? 0 : code || 1;
 async function runTests(args) {
   const [name, value] = mark.split('=');
   const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
-  const child = spawn(findBun(), ['test', `--timeout=${TEST_LIMIT_MS}`, ...args], {
+  const runner = args.length > 0 ? args : [`--parallel=${FILES_AT_A_TIME}`];
+  const child = spawn(findBun(), ['test', `--timeout=${TEST_LIMIT_MS}`, ...runner], {
     cwd: root,
-    env: { ...bunEnvironment(process.env), ...colors, [name]: value },
+    env: { ...bunEnvironment(process.env), ...colors, [name]: value, HOLDFAST_TEST_SEED: seed },
     stdio: ['inherit', 'pipe', 'pipe'],
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -49,6 +49,8 @@ async function shopper(sub: string, sku: string, count: number) {
     const held = await caller.reserve({ [sku]: 1 }, `k-${n}`);
     reservations.push(held.body.reservation_id);
     if (n % 3 === 0) orders.push((await caller.confirm(held.body.reservation_id)).body.order_id);
+    // Of one millisecond, none is newer than the other.
+    await until('the next millisecond', () => Date.now() > Date.parse(held.body.created_at));
   }
   return { caller, reservations, orders };
 }
