@@ -10,11 +10,21 @@ export const TokenBody = z
   .strictObject({ customer_id: CustomerId.optional().meta({ description: 'A random guest, if left out.' }) })
   .meta({ examples: [{ customer_id: 'customer-42' }] });
 
-export const Token = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.literal(TOKEN_LIFETIME_SECONDS).meta({ description: 'Seconds.' }),
-});
+export const Token = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.literal(TOKEN_LIFETIME_SECONDS).meta({ description: 'Seconds.' }),
+  })
+  .meta({
+    examples: [
+      {
+        access_token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjdXN0b21lci00MiJ9.…',
+        token_type: 'Bearer',
+        expires_in: 900,
+      },
+    ],
+  });
 
 export const issueToken = operation({
   id: 'issueToken',

@@ -8,21 +8,37 @@ export const ItemStatus = z.enum(['not_open', 'on_sale', 'all_reserved', 'sold_o
     '`all_reserved`: nothing is available now, but units may come back. `sold_out`: none will by themselves.',
 });
 
-export const Item = z.object({
-  sku: Sku,
-  sale_id: SaleId,
-  name: Name,
-  price: Money.optional(),
-  total: Stock,
-  available: Stock.meta({ description: 'Units that can be reserved right now.' }),
-  reserved: Stock.meta({ description: 'Units in live reservations: they may come back.' }),
-  sold: Stock.meta({ description: 'Units in confirmed orders.' }),
-  max_per_customer: MaxPerCustomer.nullable().meta({ description: 'Null: no cap.' }),
-  status: ItemStatus,
-  as_of: Instant.meta({
-    description: "The moment of the stock store's clock at which all of this was true.",
-  }),
-});
+const ITEM_EXAMPLE = {
+  sku: 'FLASH-SALE-001',
+  sale_id: 'flash-sale',
+  name: 'Midnight sneaker',
+  price: { amount_minor: 2999, currency: 'USD' },
+  total: 100,
+  available: 58,
+  reserved: 30,
+  sold: 12,
+  max_per_customer: 2,
+  status: 'on_sale',
+  as_of: '2026-11-27T09:00:04.512Z',
+};
+
+export const Item = z
+  .object({
+    sku: Sku,
+    sale_id: SaleId,
+    name: Name,
+    price: Money.optional(),
+    total: Stock,
+    available: Stock.meta({ description: 'Units that can be reserved right now.' }),
+    reserved: Stock.meta({ description: 'Units in live reservations: they may come back.' }),
+    sold: Stock.meta({ description: 'Units in confirmed orders.' }),
+    max_per_customer: MaxPerCustomer.nullable().meta({ description: 'Null: no cap.' }),
+    status: ItemStatus,
+    as_of: Instant.meta({
+      description: "The moment of the stock store's clock at which all of this was true.",
+    }),
+  })
+  .meta({ examples: [ITEM_EXAMPLE] });
 
 export const ItemPage = pageOf(Item);
 

@@ -4,9 +4,10 @@ import * as z from 'zod';
 import { version } from '../package.json';
 import { Token, TokenBody } from './auth.ts';
 import { Item, ItemPage } from './inventory.ts';
-import { OPERATOR_SCOPE, type Operation, problemsOf } from './operation.ts';
+import { bodyLimitBytes, OPERATOR_SCOPE, type Operation, problemsOf } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { ConfirmBody, Order, OrderLine, OrderPage } from './orders.ts';
+import { PROBLEM_ADVICE } from './problem-advice.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem-body.ts';
 import { PROBLEM_BASE, PROBLEMS, type ProblemCode } from './problems.ts';
 import { Health, Readiness } from './process.ts';
@@ -103,6 +104,7 @@ function openApiDocument(): object {
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths: paths(),
+    'x-problems': problemCatalogue(),
     components: {
       schemas: render({}),
       responses: problemResponses(),
@@ -145,11 +147,13 @@ function describe(operation: Operation): object {
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description && { description: operation.description }),
+    'x-rate-limit': operation.limit,
     security: operation.access === 'public' ? [] : [{ [operation.access]: [] }],
     ...parametersOf(operation),
     ...(operation.body && {
       requestBody: {
         required: operation.body.optional !== true,
+        'x-max-bytes': bodyLimitBytes(operation),
         content: { 'application/json': { schema: schemaOf(operation.body.schema) } },
       },
     }),
@@ -157,7 +161,12 @@ function describe(operation: Operation): object {
       [success.status]: {
         description: success.description,
         headers: headerRefs('X-Request-Id', ...replayed),
-        content: { [success.textType ?? 'application/json']: { schema: schemaOf(success.schema) } },
+        content: {
+          [success.textType ?? 'application/json']: {
+            schema: schemaOf(success.schema),
+            ...(success.example && { example: success.example }),
+          },
+        },
       },
       ...problemRefs(operation),
     },
@@ -197,12 +206,20 @@ function problemResponses(): Record<string, object> {
       codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
     );
     responses[codes.join('.')] = {
-      description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join('\n\n'),
+      description: codes
+        .map((code) => `\`${code}\`: ${PROBLEMS[code].title}. ${PROBLEM_ADVICE[code]}`)
+        .join('\n\n'),
       headers: headerRefs('X-Request-Id', ...(PROBLEM_HEADERS[status] ?? [])),
       content: { [PROBLEM_MEDIA_TYPE]: { schema: schemaOf(Problem), examples } },
     };
   }
   return Object.fromEntries(Object.entries(responses).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Every code with what to do about it, those that any path can answer (404, 405) included. */
+function problemCatalogue(): Record<string, object> {
+  const codes = Object.keys(PROBLEMS) as ProblemCode[];
+  return Object.fromEntries(codes.map((code) => [code, { ...PROBLEMS[code], advice: PROBLEM_ADVICE[code] }]));
 }
 
 /** The operation's problem codes by status, both in ascending order. */

@@ -40,6 +40,8 @@ export interface Operation {
     readonly status: 200 | 201;
     readonly description: string;
     readonly schema: z.ZodType;
+    /** For the documentation, where the schema's own example would mislead. */
+    readonly example?: object;
     /** The value is text of this media type, sent as it is; without it the value is sent as JSON. */
     readonly textType?: string;
   };

@@ -21,16 +21,29 @@ export const OrderLine = z.object({
   price: Money.optional().meta({ description: 'Of one unit, when it was confirmed.' }),
 });
 
-export const Order = z.object({
-  order_id: OrderId,
-  reservation_id: ReservationId,
-  sale_id: SaleId,
-  status: z.literal('confirmed'),
-  items: z.array(OrderLine),
-  total: MoneyTotal.optional().meta({ description: 'When every line has a price, all in one currency.' }),
-  payment_reference: PaymentReference.optional(),
-  confirmed_at: Instant,
-});
+const ORDER_EXAMPLE = {
+  order_id: 'ord_AAAAAWJ2bkE4dXJ5aG9sZA',
+  reservation_id: 'rsv_AAAAAUc3Yl9kM0pQc1RtXw',
+  sale_id: 'flash-sale',
+  status: 'confirmed',
+  items: [{ sku: 'FLASH-SALE-001', quantity: 2, price: { amount_minor: 2999, currency: 'USD' } }],
+  total: { amount_minor: 5998, currency: 'USD' },
+  payment_reference: 'pi_3OqYpL2eZvKYlo2C',
+  confirmed_at: '2026-11-27T09:02:41.120Z',
+};
+
+export const Order = z
+  .object({
+    order_id: OrderId,
+    reservation_id: ReservationId,
+    sale_id: SaleId,
+    status: z.literal('confirmed'),
+    items: z.array(OrderLine),
+    total: MoneyTotal.optional().meta({ description: 'When every line has a price, all in one currency.' }),
+    payment_reference: PaymentReference.optional(),
+    confirmed_at: Instant,
+  })
+  .meta({ examples: [ORDER_EXAMPLE] });
 
 export const OrderPage = pageOf(Order);
 

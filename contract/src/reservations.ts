@@ -70,20 +70,34 @@ export const ReservationStatus = z
     description: 'A reservation resolves once. `lost`: the ledger found no stock for it after a failure.',
   });
 
-export const Reservation = z.object({
-  reservation_id: ReservationId,
-  sale_id: SaleId,
-  status: ReservationStatus,
-  items: z
-    .array(z.object({ sku: Sku, quantity: Quantity }))
-    .meta({ description: 'Merged and sorted by SKU.' }),
-  sku: Sku.optional().meta({ description: 'When there is one line.' }),
-  quantity: Quantity.optional().meta({ description: 'When there is one line.' }),
-  created_at: Instant,
-  expires_at: Instant.meta({ description: 'The deadline: live while now is before it.' }),
-  ttl_seconds: TtlSeconds.meta({ description: 'The granted time.' }),
-  order_id: OrderId.optional().meta({ description: 'Once confirmed.' }),
-});
+const RESERVATION_EXAMPLE = {
+  reservation_id: 'rsv_AAAAAUc3Yl9kM0pQc1RtXw',
+  sale_id: 'flash-sale',
+  status: 'active',
+  items: [{ sku: 'FLASH-SALE-001', quantity: 2 }],
+  sku: 'FLASH-SALE-001',
+  quantity: 2,
+  created_at: '2026-11-27T09:00:00.000Z',
+  expires_at: '2026-11-27T09:05:00.000Z',
+  ttl_seconds: 300,
+};
+
+export const Reservation = z
+  .object({
+    reservation_id: ReservationId,
+    sale_id: SaleId,
+    status: ReservationStatus,
+    items: z
+      .array(z.object({ sku: Sku, quantity: Quantity }))
+      .meta({ description: 'Merged and sorted by SKU.' }),
+    sku: Sku.optional().meta({ description: 'When there is one line.' }),
+    quantity: Quantity.optional().meta({ description: 'When there is one line.' }),
+    created_at: Instant,
+    expires_at: Instant.meta({ description: 'The deadline: live while now is before it.' }),
+    ttl_seconds: TtlSeconds.meta({ description: 'The granted time.' }),
+    order_id: OrderId.optional().meta({ description: 'Once confirmed.' }),
+  })
+  .meta({ examples: [RESERVATION_EXAMPLE] });
 
 export const ReservationPage = pageOf(Reservation);
 
@@ -160,7 +174,12 @@ export const releaseReservation = operation({
   access: 'customer',
   pathId: reservationId,
   limit: 'requests',
-  success: { status: 200, description: 'The reservation, released.', schema: Reservation },
+  success: {
+    status: 200,
+    description: 'The reservation, released.',
+    schema: Reservation,
+    example: { ...RESERVATION_EXAMPLE, status: 'released' },
+  },
   problems: ['already-confirmed', 'confirm-in-progress', 'reservation-expired', 'reservation-lost'],
 });
 
@@ -177,7 +196,12 @@ export const extendReservation = operation({
   pathId: reservationId,
   body: { schema: ExtendBody },
   limit: 'requests',
-  success: { status: 200, description: 'The reservation with its new deadline.', schema: Reservation },
+  success: {
+    status: 200,
+    description: 'The reservation with its new deadline.',
+    schema: Reservation,
+    example: { ...RESERVATION_EXAMPLE, expires_at: '2026-11-27T09:07:00.000Z' },
+  },
   problems: ['not-active', 'reservation-expired', 'extension-limit', 'reservation-lost'],
 });
 

@@ -8,6 +8,7 @@ import {
   MaxPerCustomer,
   Money,
   Name,
+  notMinusZero,
   PageQuery,
   pageOf,
   SaleId,
@@ -20,6 +21,7 @@ const MaxExtensions = z
   .int()
   .min(0)
   .max(100)
+  .refine(notMinusZero, 'must not be -0')
   .meta({ description: 'How often a customer may extend a reservation.' });
 
 export const SaleStatus = z.enum(['not_open', 'open', 'closed']);
@@ -32,20 +34,43 @@ export const SaleItem = z.object({
   max_per_customer: MaxPerCustomer.nullable().meta({ description: 'Null: no cap.' }),
 });
 
-export const Sale = z.object({
-  id: SaleId,
-  name: Name,
-  status: SaleStatus,
-  opens_at: Instant.nullable().meta({ description: 'Null: open from the start.' }),
-  closes_at: Instant.nullable().meta({ description: 'Null: open until it is closed.' }),
-  reservation_ttl_seconds: TtlSeconds,
-  max_extensions: MaxExtensions,
-  max_lifetime_seconds: TtlSeconds.meta({
-    description: 'The longest a reservation may live, extensions included.',
-  }),
-  created_at: Instant,
-  items: z.array(SaleItem).meta({ description: 'Stock in motion is at /api/v1/inventory?sale=….' }),
-});
+const SALE_EXAMPLE = {
+  id: 'flash-sale',
+  name: 'Flash sale',
+  status: 'open',
+  opens_at: '2026-11-27T09:00:00.000Z',
+  closes_at: null,
+  reservation_ttl_seconds: 300,
+  max_extensions: 1,
+  max_lifetime_seconds: 900,
+  created_at: '2026-11-20T14:30:00.000Z',
+  items: [
+    {
+      sku: 'FLASH-SALE-001',
+      name: 'Midnight sneaker',
+      price: { amount_minor: 2999, currency: 'USD' },
+      total: 100,
+      max_per_customer: 2,
+    },
+  ],
+};
+
+export const Sale = z
+  .object({
+    id: SaleId,
+    name: Name,
+    status: SaleStatus,
+    opens_at: Instant.nullable().meta({ description: 'Null: open from the start.' }),
+    closes_at: Instant.nullable().meta({ description: 'Null: open until it is closed.' }),
+    reservation_ttl_seconds: TtlSeconds,
+    max_extensions: MaxExtensions,
+    max_lifetime_seconds: TtlSeconds.meta({
+      description: 'The longest a reservation may live, extensions included.',
+    }),
+    created_at: Instant,
+    items: z.array(SaleItem).meta({ description: 'Stock in motion is at /api/v1/inventory?sale=….' }),
+  })
+  .meta({ examples: [SALE_EXAMPLE] });
 
 export const SalePage = pageOf(Sale);
 
@@ -101,14 +126,16 @@ export const CreateSaleBody = z
   .meta({
     examples: [
       {
-        id: 'flash-sale',
-        name: 'Flash sale',
-        items: [{ sku: 'FLASH-SALE-001', name: 'Midnight sneaker', stock: 100, max_per_customer: 2 }],
+        id: 'spring-drop',
+        name: 'Spring drop',
+        items: [{ sku: 'SPRING-1', name: 'Midnight sneaker', stock: 100, max_per_customer: 2 }],
       },
     ],
   });
 
-export const AddItemsBody = z.strictObject({ items: NewItems });
+export const AddItemsBody = z.strictObject({ items: NewItems }).meta({
+  examples: [{ items: [{ sku: 'FLASH-SALE-005', name: 'Dawn sneaker', stock: 50, max_per_customer: 2 }] }],
+});
 
 const saleId = { name: 'sale_id', schema: SaleId, unknown: 'unknown-sale' } as const;
 
@@ -178,7 +205,12 @@ export const closeSale = operation({
   access: 'operator',
   pathId: saleId,
   limit: 'requests',
-  success: { status: 200, description: 'The sale, closed.', schema: Sale },
+  success: {
+    status: 200,
+    description: 'The sale, closed.',
+    schema: Sale,
+    example: { ...SALE_EXAMPLE, status: 'closed' },
+  },
   problems: [],
 });
 

@@ -11,7 +11,7 @@ const Delta = z
   .min(-MAX_STOCK)
   .max(MAX_STOCK)
   .refine((delta) => delta !== 0, 'must not be 0')
-  .meta({ description: 'Units that come in; below zero, units that go out.' });
+  .meta({ description: 'Units that come in; below zero, units that go out.', not: { const: 0 } });
 
 export const ChangeStockBody = z
   .strictObject({
@@ -24,16 +24,31 @@ export const ChangeStockBody = z
   })
   .meta({ examples: [{ delta: 50, reason: 'second delivery', reference: 'PO-1042', expected_total: 100 }] });
 
-export const StockChange = z.object({
-  sku: Sku,
-  delta: z.int(),
-  total_before: Stock,
-  total: Stock,
-  reason: z.string(),
-  reference: z.string().optional(),
-  operator: z.string().meta({ description: 'The subject of the token that changed it.' }),
-  changed_at: Instant,
-});
+export const StockChange = z
+  .object({
+    sku: Sku,
+    delta: z.int(),
+    total_before: Stock,
+    total: Stock,
+    reason: z.string(),
+    reference: z.string().optional(),
+    operator: z.string().meta({ description: 'The subject of the token that changed it.' }),
+    changed_at: Instant,
+  })
+  .meta({
+    examples: [
+      {
+        sku: 'FLASH-SALE-001',
+        delta: 50,
+        total_before: 100,
+        total: 150,
+        reason: 'second delivery',
+        reference: 'PO-1042',
+        operator: 'operator',
+        changed_at: '2026-11-27T09:00:00.000Z',
+      },
+    ],
+  });
 
 export const changeStock = operation({
   id: 'changeStock',

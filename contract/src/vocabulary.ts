@@ -66,7 +66,7 @@ export const CustomerId = z
 // ---- Numbers -----------------------------------------------------------------------------------------------
 
 /** JSON can write -0; no quantity or amount means it. */
-const notMinusZero = (value: number): boolean => !Object.is(value, -0);
+export const notMinusZero = (value: number): boolean => !Object.is(value, -0);
 
 export const Quantity = z
   .int()

@@ -89,7 +89,15 @@ describe('rate limits', () => {
     const world = fakeWorld();
     await world.send('/api/v1/inventory/FLASH-SALE-001', { token: await token() });
     await world.send('/api/v1/auth/token', { method: 'POST' });
-    for (const path of ['/healthz', '/readyz', '/openapi.json', '/start.css', '/nothing'])
+    for (const path of [
+      '/healthz',
+      '/readyz',
+      '/openapi.json',
+      '/docs',
+      '/docs.css',
+      '/start.css',
+      '/nothing',
+    ])
       await world.send(path);
     const counted = world.asked.filter(({ verb }) => verb === 'generalLimit');
     expect(counted.map((call) => call.with)).toEqual([
@@ -162,7 +170,7 @@ describe('headers', () => {
 
   test('every response is not to be sniffed nor stored', async () => {
     const world = fakeWorld();
-    for (const path of ['/', '/start.css', '/healthz', '/api/v1/sales', '/nothing', RESERVE]) {
+    for (const path of ['/', '/start.css', '/docs', '/healthz', '/api/v1/sales', '/nothing', RESERVE]) {
       const { headers } = await world.send(path);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('cache-control')).toBe('no-store');

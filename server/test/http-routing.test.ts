@@ -97,7 +97,7 @@ describe('paths and methods', () => {
     ['/api/v1/sales/__proto__', 404, 'unknown-sale'],
     ['/api/v1/waitlist', 404, 'not-found'],
     ['/graphql', 404, 'not-found'],
-    ['/docs', 404, 'not-found'],
+    ['/docs/', 404, 'not-found'],
     ['/.env', 404, 'not-found'],
     ['/constructor', 404, 'not-found'],
   ];
@@ -136,6 +136,7 @@ describe('paths and methods', () => {
     ['GET', '/api/v1/auth/token', 'POST'],
     ['POST', '/healthz', 'GET, HEAD'],
     ['PROPFIND', '/', 'GET, HEAD'],
+    ['POST', '/docs', 'GET, HEAD'],
   ];
   for (const [method, path, allow] of wrongMethods) {
     test(`${method} ${path} is 405 with Allow: ${allow}`, async () => {

@@ -45,6 +45,8 @@ export class Call {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     };
+    // The router drops the body of a HEAD answer; its length stays what GET would have had (RFC 9110, 8.6).
+    if (this.request.method === 'HEAD') headers['content-length'] = String(Buffer.byteLength(body));
     return new Response(body, { status, headers: Object.assign(headers, this.cors, more) });
   }
 

@@ -12,6 +12,7 @@ import { createClientAddress } from './addresses.ts';
 import { createGate } from './auth.ts';
 import { Call, type ErrorLog, pathOf } from './call.ts';
 import { createCors } from './cors.ts';
+import { docsRoutes } from './docs-routes.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
 import { orderRoutes } from './order-routes.ts';
@@ -75,6 +76,7 @@ export function createHttp(deps: HttpDeps): Http {
     ...tokenRoutes(auth, demoAuth),
     ...processRoutes(deps.ready),
     ...startPageRoutes(sales, demoAuth),
+    ...docsRoutes(),
   ]);
   const cors = createCors(deps.corsOrigins);
 

@@ -4,16 +4,12 @@ import { operation } from '@holdfast/contract/operation';
 import * as z from 'zod';
 import type { SaleVerbs } from '../sales/sales.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
+import { escapeHtml } from './html.ts';
+import { PAGE_HEADERS } from './page-headers.ts';
 import { itemWire } from './wire.ts';
 
 /** Enough to show a demo sale; the rest is behind the link. */
 const ITEMS_SHOWN = 12;
-
-const PAGE_HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-};
 
 // These two are for people, not part of the promise on the wire, so the contract does not list them.
 const getStartPage = operation({
@@ -74,7 +70,7 @@ function page(items: readonly Item[], origin: string, demoAuth: boolean): string
 <main>
 <h1>Holdfast</h1>
 <p>Inventory reservation for flash sales: may this customer have this unit for the next few minutes?</p>
-<nav><a href="/openapi.json">API description</a> <a href="/readyz">Readiness</a> <a href="/api/v1/inventory">Inventory</a> <a href="/api/v1/sales">Sales</a></nav>
+<nav><a href="/docs">API documentation</a> <a href="/openapi.json">API description</a> <a href="/readyz">Readiness</a> <a href="/api/v1/inventory">Inventory</a> <a href="/api/v1/sales">Sales</a></nav>
 <h2>On sale</h2>
 ${items.length > 0 ? table(items) : '<p>Nothing yet. An operator creates a sale with <code>POST /api/v1/admin/sales</code>.</p>'}
 <h2>Try it</h2>
@@ -112,18 +108,6 @@ curl -s ${origin}/api/v1/inventory/reserve \\
 curl -s ${origin}/api/v1/checkout/confirm \\
   -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
   -d '{"reservation_id":"rsv_…"}'`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
 const STYLE = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
