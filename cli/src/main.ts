@@ -6,20 +6,21 @@ import { type Command, type Terminal, UsageError } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { whenParentGoes } from './parent.ts';
 import { race } from './race/race.ts';
+import { reconcile } from './reconcile.ts';
 import { serve } from './serve.ts';
 import { token } from './token.ts';
 
-const COMMANDS: readonly Command[] = [serve, race, token, audit];
+const COMMANDS: readonly Command[] = [serve, race, token, audit, reconcile];
 
 function overview(): string {
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`);
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
   return [
     'Holdfast: inventory reservation for flash sales.',
     '',
     'Usage: holdfast <command> [options]',
     '',
     ...lines,
-    '  help     What a command does: holdfast help race',
+    '  help       What a command does: holdfast help race',
     '',
     'holdfast --version prints the version.',
   ].join('\n');

@@ -5,6 +5,7 @@
 import type { Token } from '@holdfast/contract/auth';
 import type { Item } from '@holdfast/contract/inventory';
 import type { Order } from '@holdfast/contract/orders';
+import type { ReconcileReport } from '@holdfast/contract/reconcile';
 import type { Line, Reservation } from '@holdfast/contract/reservations';
 import type { CreateSaleBody, NewItem, Sale } from '@holdfast/contract/sales';
 import type { ChangeStockBody, StockChange } from '@holdfast/contract/stock';
@@ -43,7 +44,7 @@ export interface HoldfastClientOptions {
   readonly maxRetries?: number;
   /** Upper end of the first pause before a retry; doubles with each. */
   readonly retryBaseMs?: number;
-  /** Longest pause before a retry; a longer Retry-After is not waited for. */
+  /** Longest pause between retries; a longer Retry-After is not waited for. Jitter may add as much again. */
   readonly maxWaitMs?: number;
   /** Wait out 429 answers too. Default false. */
   readonly retryRateLimited?: boolean;
@@ -256,6 +257,19 @@ export class HoldfastClient {
   async closeSale(saleId: string, options: CallOptions = {}): Promise<Sale> {
     const path = `/api/v1/admin/sales/${encodeURIComponent(saleId)}/close`;
     return this.#post<Sale>('closeSale', path, undefined, true, options);
+  }
+
+  /** Holds ledger and Redis against themselves and each other, of one sale if given; follows the run to its end. */
+  async reconcile(options: CallOptions & { readonly saleId?: string } = {}): Promise<ReconcileReport> {
+    const path = '/api/v1/admin/reconcile';
+    const about = options.saleId === undefined ? {} : { sale_id: options.saleId };
+    let report = await this.#post<ReconcileReport>('reconcile', path, about, true, options);
+    while (report.next_cursor !== null) {
+      const body = { ...about, cursor: report.next_cursor };
+      const more = await this.#post<ReconcileReport>('reconcile', path, body, true, options);
+      report = { ...report, sales: [...report.sales, ...more.sales], next_cursor: more.next_cursor };
+    }
+    return report;
   }
 
   async #get<T>(operation: Call['operation'], path: string, options: CallOptions): Promise<T> {

@@ -21,7 +21,8 @@ export type Operation =
   | 'createSale'
   | 'addItems'
   | 'changeStock'
-  | 'closeSale';
+  | 'closeSale'
+  | 'reconcile';
 
 /** The part of `fetch` that is used here, so that any runtime's or a test's own fits. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;

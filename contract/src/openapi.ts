@@ -11,6 +11,7 @@ import { PROBLEM_ADVICE } from './problem-advice.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem-body.ts';
 import { PROBLEM_BASE, PROBLEMS, type ProblemCode } from './problems.ts';
 import { Health, Readiness } from './process.ts';
+import { Difference, ReconcileReport } from './reconcile.ts';
 import { Line, Reservation, ReservationPage, ReserveBody } from './reservations.ts';
 import { AddItemsBody, CreateSaleBody, NewItem, Sale, SaleItem, SalePage } from './sales.ts';
 import { IdempotencyKey, Money, MoneyTotal, Sku } from './vocabulary.ts';
@@ -20,6 +21,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   AddItemsBody,
   ConfirmBody,
   CreateSaleBody,
+  Difference,
   Health,
   Item,
   ItemPage,
@@ -32,6 +34,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   OrderPage,
   Problem,
   Readiness,
+  ReconcileReport,
   Reservation,
   ReservationPage,
   ReserveBody,

@@ -4,6 +4,7 @@ import { getItem, listItems } from './inventory.ts';
 import type { Operation } from './operation.ts';
 import { confirm, getOrder, listOrders } from './orders.ts';
 import { getHealth, getOpenApi, getReadiness } from './process.ts';
+import { reconcile } from './reconcile.ts';
 import {
   extendReservation,
   getReservation,
@@ -32,6 +33,7 @@ export const OPERATIONS: readonly Operation[] = [
   addItems,
   changeStock,
   closeSale,
+  reconcile,
   getHealth,
   getReadiness,
   getOpenApi,

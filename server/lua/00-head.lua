@@ -10,7 +10,7 @@
 --   5 done     zset    resolved reservation → when, ms: the purge index
 --   6 cust     hash    "customer sku" → units live and bought
 --   7 events   stream  one entry a batch: transitions on their way to the journal; id = <epoch>-<seq of the last>
---   8 meta     hash    epoch granted last; building, chunk, mode while a rebuild runs
+--   8 meta     hash    epoch granted last, and after which number it began (start); building, chunk, mode while a rebuild runs
 --   9, 10 win  hash    customer or address → attempts in the minute that field "@" names; two that rotate
 --
 -- Each key holds a sentinel "@" (the stream simply stays), so that a missing key always means loss, never emptiness.
@@ -24,7 +24,7 @@
 -- Common arguments: ARGV[1] epoch, ARGV[2] clock in ms or "". Replies: {"OK", now, …} or {"NOT_READY", why}.
 -- Reservation and customer names are 22 base64url characters; SKUs hold no space, "*" or ",".
 
-local VERSION = 1
+local VERSION = 2
 
 local STOCK, RES, DEAD, PINNED, DONE, CUST, EVENTS, META, WIN0 = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local KEY_COUNT = 10

@@ -96,9 +96,10 @@ local function apply_entries(sale, args, first, n)
         apply_outcome(change, e, by_id)
       elseif e.kind == 'item-added' then
         local sku, total, cap = string.match(e.payload, '^(%S+) (%d+) (%S+)$')
-        if not change.items[sku] then
-          change.items[sku] = { total = tonumber(total), reserved = 0, sold = 0, cap = tonumber(cap), moved = true }
-        end
+        -- There already where a rebuild has just done its reservations again.
+        local item = change.items[sku] or { total = 0, reserved = 0, sold = 0 }
+        item.total, item.cap, item.moved = item.total + tonumber(total), tonumber(cap), true
+        change.items[sku] = item
       elseif e.kind == 'stock-changed' then
         apply_stock_change(change, e.payload)
       else

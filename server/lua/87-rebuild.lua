@@ -3,7 +3,8 @@
 --- hf_begin: first call of a rebuild: replaces the lease by {epoch, building} and marks meta.
 --- ARGV as hf_grant's first four. → "begun", keys present, meta epoch, unfinished mode, seq, applied | "refused", why
 local function begin(keys, args)
-  if not same_server(args, 3) then return { 'refused', 'another server' } end
+  local why = stranger(args)
+  if why then return { 'refused', why } end
   local lease, epoch = leases[keys[STOCK]], tonumber(args[1])
   if lease and tonumber(lease.epoch) > epoch then return { 'refused', 'a newer epoch is leased' } end
   local marks = redis.call('HMGET', keys[META], 'epoch', 'building', 'mode')
@@ -11,7 +12,9 @@ local function begin(keys, args)
   if marks[2] and marks[2] ~= '' and tonumber(marks[2]) > epoch then return { 'refused', 'a newer rebuild has begun' } end
   local present = redis.call('EXISTS', unpack(keys))
   local state = redis.call('HMGET', keys[STOCK], '@seq', '@applied', '@now')
-  leases[keys[STOCK]] = { epoch = args[1], building = true, chunk = '0', now = tonumber(state[3] or 0) }
+  -- Time never goes back: what this server has seen counts, also where the key that kept it is gone.
+  local now = later(tonumber(state[3] or 0), lease and lease.now or 0)
+  leases[keys[STOCK]] = { epoch = args[1], building = true, chunk = '0', now = now }
   redis.call('HSET', keys[META], '@', '1', 'building', args[1], 'chunk', '0')
   return { 'begun', text(present), marks[1] or '', marks[3] or '', state[1] or '', state[2] or '' }
 end
@@ -85,6 +88,10 @@ local function replay_one(change, at, event, by_id)
   local record = by_id[id]
   if kind == 'reserved' then
     if record and tonumber(record.seq) >= tonumber(seq) then return end
+    if record and (record.state == 'A' or record.state == 'C') then
+      -- A former life of the same id whose end only the ledger knows: its entry finds it gone, and counts it as such.
+      move(change, record.customer, record.lines, -1, 0, -1)
+    end
     record = {
       state = 'A', customer = customer, seq = seq, at = at, ttl = ttl, deadline = tonumber(deadline), attempts = 0,
       extensions = 0, resolved = '0', print = print, lines = lines,
@@ -140,9 +147,18 @@ local function replay(keys, args)
     if not asked[id] then asked[id] = true; ids[#ids + 1] = id end
   end
   local by_id, records = {}, records_of(sale, ids)
-  for i, id in ipairs(ids) do by_id[id] = records[i] end
+  for i, id in ipairs(ids) do
+    by_id[id] = records[i]
+    movers[#movers + 1] = records[i]
+  end
   local change = new_change(sale)
   load_for(change, movers)
+  for _, mover in ipairs(movers) do
+    for _, line in ipairs(sale.lines(mover.lines)) do
+      -- Added since this store knew the sale: its entry comes after the transitions, and brings what there is of it.
+      if not change.items[line.sku] then change.items[line.sku] = { total = 0, reserved = 0, sold = 0 } end
+    end
+  end
   for i = 1, n do replay_one(change, args[4 + 2 * i], args[5 + 2 * i], by_id) end
   settle(change)
   change.seq = later(change.seq, tonumber(args[4]))
@@ -162,6 +178,6 @@ local function finish(keys, args)
   redis.call('HSET', keys[STOCK], '@seq', seq, '@trimmed', seq, '@applied', applied)
   if args[6] then redis.call('HSET', keys[STOCK], '@opens', args[6], '@closes', args[7], '@closed', args[8]) end
   redis.call('XTRIM', keys[EVENTS], 'MAXLEN', 0)
-  redis.call('HSET', keys[META], 'epoch', args[1], 'building', '', 'chunk', '', 'mode', '')
+  redis.call('HSET', keys[META], 'epoch', args[1], 'building', '', 'chunk', '', 'mode', '', 'start', seq)
   return { 'OK', sale.at, seq, applied }
 end

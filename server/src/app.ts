@@ -3,19 +3,24 @@
 
 import type { ResolvedConfig } from './config.ts';
 import { Ids } from './domain/ids.ts';
+import { REDIS_COMMAND_MS } from './domain/time-budgets.ts';
 import { type DurabilityWatch, watchDurability } from './durability-watch.ts';
+import { createGuards } from './guards.ts';
 import { createHttp } from './http/http.ts';
 import { Catalog } from './ledger/catalog.ts';
+import { behindBreaker, tellingBreaker } from './ledger/guarded.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { migrate } from './ledger/migrate.ts';
 import { Desk } from './reservations/desk.ts';
 import { LineageGate } from './reservations/gate.ts';
 import { JournalReach } from './reservations/journal-reach.ts';
+import { Reconciler } from './reservations/reconciler.ts';
 import { Relay } from './reservations/relay.ts';
 import { seedDemo } from './sales/demo.ts';
 import { SalesDesk } from './sales/sales-desk.ts';
 import { connectRedis, untilConnected } from './stock/connect.ts';
 import { GeneralLimits } from './stock/general-limits.ts';
+import { HotPath } from './stock/hot-path.ts';
 import { loadLibrary } from './stock/library.ts';
 import { SaleChannels } from './stock/sale-channel.ts';
 import { readStock } from './stock-reading.ts';
@@ -54,7 +59,8 @@ export async function createApp(setup: AppSetup): Promise<App> {
 
   // The stores
   if (setup.prepare) await migrate(config.databaseUrl);
-  const ledger = new Ledger({ databaseUrl: config.databaseUrl });
+  const { retries, ...breakers } = createGuards(metrics, log);
+  const ledger = new Ledger({ databaseUrl: config.databaseUrl, retries });
   const redis = connectRedis(config.redisUrl, (message) => log.warn({ error: message }, 'Redis connection'));
   const disconnect = async () => {
     redis.disconnect();
@@ -73,26 +79,32 @@ export async function createApp(setup: AppSetup): Promise<App> {
     throw error;
   }
 
-  // What the verbs stand on
+  // What the verbs stand on. Customers are refused at once while a store is silent; workers and leases go on trying.
+  const customersLedger = behindBreaker(ledger, breakers.postgresql);
+  const workersLedger = tellingBreaker(ledger, breakers.postgresql);
+  const hotPath = new HotPath(breakers.redis, retries);
   const ids = new Ids(idSecret);
   const reserveLimits = { perCustomer: rates.reserveCustomer, perAddress: rates.reserveIp };
   const gate: LineageGate = new LineageGate({
     redis,
-    ledger,
+    ledger: workersLedger,
     channels: () => channels,
     storesArePrivate,
+    replicas: config.redisReplicas,
     log,
+    onLook: (tookMs) => breakers.redis.heard(tookMs <= REDIS_COMMAND_MS),
   });
-  const channels = new SaleChannels(redis, reserveLimits, gate.open);
+  const channels = new SaleChannels(redis, reserveLimits, gate.open, undefined, hotPath);
   const channelOf = (saleNumber: number) => channels.of(saleNumber);
-  const catalog = new Catalog(ledger);
-  const relay = new Relay(ledger);
-  const journalReach = new JournalReach(ledger, channels);
+  const catalog = new Catalog(customersLedger);
+  const relay = new Relay(customersLedger);
+  const journalReach = new JournalReach(customersLedger, channels);
 
   // The verbs
   const lost = metrics.counter('holdfast_reservations_lost_total', 'Reservations answered reservation-lost.');
   const reservations = new Desk({
-    ledger,
+    ledger: customersLedger,
+    retries,
     catalog,
     ids,
     relay,
@@ -104,7 +116,8 @@ export async function createApp(setup: AppSetup): Promise<App> {
     onLedgerFailure: () => gate.noteLedgerFailure(),
   });
   const sales = new SalesDesk({
-    ledger,
+    ledger: customersLedger,
+    retries,
     catalog,
     ids,
     channelOf,
@@ -114,8 +127,37 @@ export async function createApp(setup: AppSetup): Promise<App> {
     },
   });
 
+  // What looks whether all of it adds up. By the ledger itself: a look that takes too long says nothing of its health.
+  const repairs = metrics.counter('holdfast_reconcile_repairs_total', 'Sales made good, by what it took.', [
+    'what',
+  ]);
+  const reconciler = new Reconciler({
+    redis,
+    ledger,
+    gate,
+    channels,
+    log,
+    onRepaired: (what) => repairs.inc({ what }),
+  });
+  metrics.levels(
+    'holdfast_invariant_violations',
+    'Differences found lately and not repaired, by the invariant that they break: see docs/reconcile.md.',
+    'invariant',
+    'max',
+    () => reconciler.violations(),
+  );
+
   // What runs beside them
-  const workers = startWorkers({ gate, channels, ledger, catalog, relay, log, metrics });
+  const workers = startWorkers({
+    gate,
+    channels,
+    ledger: workersLedger,
+    catalog,
+    relay,
+    reconciler,
+    log,
+    metrics,
+  });
   metrics.readStockFrom(() => readStock(channels, gate));
   durability.start();
   const stop = async () => {
@@ -133,18 +175,24 @@ export async function createApp(setup: AppSetup): Promise<App> {
   }
 
   // The door
-  const generalLimits = new GeneralLimits(redis, {
-    perCustomer: rates.otherCustomer,
-    perAddress: rates.otherIp,
-  });
+  const generalLimits = new GeneralLimits(
+    redis,
+    { perCustomer: rates.otherCustomer, perAddress: rates.otherIp },
+    hotPath,
+  );
   const responses = metrics.counter('holdfast_responses_total', 'Responses, by route and status.', [
     'route',
     'status',
   ]);
+  const timeouts = metrics.counter(
+    'holdfast_request_timeouts_total',
+    'Requests answered 503 because their time was over.',
+  );
   let draining = false;
   const http = createHttp({
     reservations,
     sales,
+    reconciler,
     ids,
     auth: authOf(config.tokens),
     demoAuth: config.tokens.demoIssuer,
@@ -165,7 +213,11 @@ export async function createApp(setup: AppSetup): Promise<App> {
     log,
     metrics: {
       onReserve: (outcome, seconds) => metrics.countReserve(outcome, seconds),
-      onResponse: (route, status) => responses.inc({ route, status: String(status) }),
+      onResponse: (route, status) => {
+        retries.recordRequest();
+        responses.inc({ route, status: String(status) });
+      },
+      onTimeout: () => timeouts.inc(),
     },
   });
 

@@ -33,6 +33,8 @@ export interface Config {
   readonly cacheDir: string;
   readonly redisBin: string | null;
   readonly redisFsync: 'always' | 'everysec';
+  /** Replicas of REDIS_URL that could be promoted. Null: as many as the service has seen. */
+  readonly redisReplicas: number | null;
   /** Processes that share the port. */
   readonly workers: number;
   readonly tokens: {
@@ -116,6 +118,7 @@ export function readConfig(env: Environment = process.env): ConfigResult {
     ),
     redisBin: reader.read('HOLDFAST_REDIS_BIN', null, parsePath),
     redisFsync: reader.choice('HOLDFAST_REDIS_FSYNC', 'always', ['always', 'everysec']),
+    redisReplicas: reader.read('HOLDFAST_REDIS_REPLICAS', null, parseReplicas),
     workers: readWorkers(reader),
     tokens: readTokens(reader, production),
     reservationTtlSeconds: reader.wholeNumber(
@@ -285,6 +288,12 @@ function parseDatabaseUrl(text: string): Parsed<string> {
   return URL.canParse(text) && /^postgres(ql)?:\/\//.test(text)
     ? { value: text }
     : { problem: 'is not the URL of a PostgreSQL', fix: 'write postgres://user:password@host:5432/database' };
+}
+
+function parseReplicas(text: string): Parsed<number> {
+  return /^\d$/.test(text)
+    ? { value: Number(text) }
+    : { problem: 'is not a number of replicas', fix: 'write how many replicas the Redis has, from 0 to 9' };
 }
 
 function parseHost(text: string): Parsed<string> {

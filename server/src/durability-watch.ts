@@ -3,7 +3,7 @@
 import { ConfigurationError } from './config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { StoreConnection } from './stock/connect.ts';
-import { storeRisks } from './stock/durability.ts';
+import { storeFindings } from './stock/durability.ts';
 import type { Log } from './telemetry/log.ts';
 import { Periodic, type Worker } from './workers/periodic.ts';
 
@@ -21,9 +21,13 @@ export async function watchDurability(
   production: boolean,
   log: Log,
 ): Promise<DurabilityWatch> {
+  let advised: ReadonlySet<string> = new Set();
   const look = async () => {
-    const [ledgerRisks, stockRisks] = await Promise.all([ledger.durabilityRisks(), storeRisks(redis)]);
-    return { ledgerRisks, stockRisks };
+    const [ledgerRisks, stock] = await Promise.all([ledger.durabilityRisks(), storeFindings(redis)]);
+    for (const advice of stock.advice.filter((one) => !advised.has(one)))
+      log.warn({ advice }, 'a store could be safer');
+    advised = new Set(stock.advice);
+    return { ledgerRisks, stockRisks: stock.risks };
   };
   const { ledgerRisks, stockRisks } = await look();
   if (production && ledgerRisks.length + stockRisks.length > 0) {

@@ -5,7 +5,11 @@ import { WINDOW_MS } from './sale-store.ts';
 
 /** Attempts by clock minute and caller. Two minutes are kept, older ones weigh nothing. */
 export class AttemptWindows {
-  private readonly minutes = new Map<number, Map<string, number>>();
+  constructor(private readonly minutes = new Map<number, Map<string, number>>()) {}
+
+  copy(): AttemptWindows {
+    return new AttemptWindows(new Map([...this.minutes].map(([at, attempts]) => [at, new Map(attempts)])));
+  }
 
   /** Counts one attempt of this caller at this moment. */
   count(caller: string, nowMs: number): void {

@@ -143,7 +143,24 @@ export class AmbiguousCommit extends Error {
 
 /** The ledger could not be reached or did not answer in time, and surely nothing was committed. */
 export class LedgerUnavailable extends Error {
-  override readonly name = 'LedgerUnavailable';
+  override readonly name: string = 'LedgerUnavailable';
+}
+
+/** It is well and busy: others hold the lock on the row for too long. */
+export class LedgerBusy extends LedgerUnavailable {
+  override readonly name = 'LedgerBusy';
+}
+
+/** It was never asked: its breaker is open, or every connection is taken. */
+export class LedgerNotAsked extends LedgerUnavailable {
+  override readonly name = 'LedgerNotAsked';
+  constructor(
+    message: string,
+    /** Before it is over there is no use in asking again. */
+    readonly pauseMs: number,
+  ) {
+    super(message);
+  }
 }
 
 /** An operator's change of stock, as it was made. */

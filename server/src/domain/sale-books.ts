@@ -21,9 +21,9 @@ export class SaleBooks {
   readonly items = new Map<string, ItemStock>();
   readonly reservations = new Map<string, Kept>();
   /** Units live and bought, by customer and SKU. */
-  private readonly heldUnits = new Map<string, number>();
+  readonly heldUnits = new Map<string, number>();
 
-  constructor(private readonly epoch: number) {}
+  constructor(readonly epoch: number) {}
 
   addItem(sku: string, total: number, maxPerCustomer: number | null): void {
     if (this.items.has(sku)) throw new Error(`the item ${sku} is there already`);

@@ -31,7 +31,7 @@ import {
 } from './sale-store.ts';
 
 export interface SaleModelOptions {
-  /** Written on every transition. The model lives in one epoch: it is never rebuilt. */
+  /** Written on every transition. A model lives in one epoch; what a rebuild makes of it is another (test/model). */
   readonly epoch: number;
   /** Epoch milliseconds. It may step back; the model's own time never does. */
   readonly now: () => number;
@@ -40,14 +40,14 @@ export interface SaleModelOptions {
 type Resolution = Extract<LedgerEntry, { kind: 'confirmed' | 'refused' | 'expired' }>;
 
 export class SaleModel implements SaleStore {
-  private lastSeenMs = 0;
-  private settings: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false };
+  protected lastSeenMs = 0;
+  protected settings: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false };
   /** Last ledger entry (l) applied. */
-  private applied = 0;
-  private readonly books: SaleBooks;
-  private readonly attempts = new AttemptWindows();
+  protected applied = 0;
+  protected books: SaleBooks;
+  protected attempts = new AttemptWindows();
   /** Units that are going out, by operation: already taken from the total. */
-  private readonly pends = new Map<string, Pend & { readonly endsMs: number }>();
+  protected readonly pends = new Map<string, Pend & { readonly endsMs: number }>();
   private unloaded = false;
 
   constructor(private readonly options: SaleModelOptions) {

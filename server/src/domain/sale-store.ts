@@ -180,7 +180,24 @@ export class SaleUnloaded extends Error {
 
 /** The store did not answer, or refused for a reason that passes. Whether the command ran is unknown; repeating it is safe. */
 export class StockUnavailable extends Error {
-  override readonly name = 'StockUnavailable';
+  override readonly name: string = 'StockUnavailable';
+}
+
+/** No answer at all: not within the time limit, or the connection was lost meanwhile. */
+export class StockSilent extends StockUnavailable {
+  override readonly name = 'StockSilent';
+}
+
+/** It was never asked, so surely nothing was changed: there is no connection, or its breaker is open. */
+export class StockNotAsked extends StockUnavailable {
+  override readonly name = 'StockNotAsked';
+  constructor(
+    message: string,
+    /** Before it is over there is no use in asking again. */
+    readonly pauseMs: number,
+  ) {
+    super(message);
+  }
 }
 
 export interface SaleStore {

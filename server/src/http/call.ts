@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Operation } from '@holdfast/contract/operation';
 import { PROBLEM_MEDIA_TYPE } from '@holdfast/contract/problem-body';
 import type { ProblemCode, Refusal } from '@holdfast/contract/problems';
+import type { Deadline } from './deadlines.ts';
 import { problemHeaders, problemStatus, problemText } from './problem-response.ts';
 
 export type ResponseHeaders = Readonly<Record<string, string>>;
@@ -19,6 +20,8 @@ export class Call {
   readonly requestId: string;
   /** Set once a route was found: names the request in metrics and logs. */
   operation: Operation | undefined;
+  /** Its time limit, if it has one. */
+  deadline: Deadline | undefined;
   /** The code it was refused with; undefined while it is not. */
   refusedWith: ProblemCode | undefined;
 

@@ -130,7 +130,7 @@ async function check(
   if (!admitted.ok) return admitted;
   const caller = admitted.value;
 
-  const body = operation.method === 'GET' ? NOTHING : await checkBody(operation, request);
+  const body = operation.method === 'GET' ? NOTHING : await checkBody(operation, call);
   if (!body.ok) return body;
   const key = operation.idempotencyKey ? idempotencyKeyOf(headers) : NO_KEY;
   if (!key.ok) return key;
@@ -154,8 +154,10 @@ async function check(
 const NOTHING: Answer<unknown> = { ok: true, value: undefined };
 const NO_KEY: Answer<string> = { ok: true, value: '' };
 
-async function checkBody(operation: Operation, request: Request): Promise<Answer<unknown>> {
+async function checkBody(operation: Operation, { request, deadline }: Call): Promise<Answer<unknown>> {
+  if (deadline) deadline.receiving = true;
   const read = await readJson(request, bodyLimitBytes(operation));
+  deadline?.received();
   if (!read.ok) return read;
   const optional = operation.body === undefined || operation.body.optional === true;
   const value = read.value === undefined && optional ? {} : read.value;

@@ -5,6 +5,8 @@ import type { Access, Operation } from '@holdfast/contract/operation';
 import type { ProblemCode } from '@holdfast/contract/problems';
 import { Hono } from 'hono';
 import type { Ids } from '../domain/ids.ts';
+import { REQUEST_MS } from '../domain/time-budgets.ts';
+import type { ReconcileVerb } from '../reservations/reconciler.ts';
 import type { ReservationVerbs } from '../reservations/reservations.ts';
 import type { SaleVerbs } from '../sales/sales.ts';
 import type { AuthConfig } from './access-tokens.ts';
@@ -12,13 +14,15 @@ import { createClientAddress } from './addresses.ts';
 import { createGate } from './auth.ts';
 import { Call, type ErrorLog, pathOf } from './call.ts';
 import { createCors } from './cors.ts';
+import { Deadlines } from './deadlines.ts';
 import { docsRoutes } from './docs-routes.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
 import { orderRoutes } from './order-routes.ts';
-import { INTERNAL, refusalOf } from './problem-response.ts';
+import { INTERNAL, refusalOf, tooLate } from './problem-response.ts';
 import { processRoutes, type Readiness } from './process-routes.ts';
 import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
+import { reconcileRoutes } from './reconcile-routes.ts';
 import { reservationRoutes } from './reservation-routes.ts';
 import { saleRoutes } from './sale-routes.ts';
 import { startPageRoutes } from './start-page.ts';
@@ -27,6 +31,7 @@ import { tokenRoutes } from './token-routes.ts';
 export interface HttpDeps {
   readonly reservations: ReservationVerbs;
   readonly sales: SaleVerbs;
+  readonly reconciler: ReconcileVerb;
   readonly ids: Ids;
   readonly auth: AuthConfig;
   /** The built-in token issuer is on. */
@@ -40,6 +45,8 @@ export interface HttpDeps {
   /** Addresses or CIDR ranges. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
+  /** For requests to the API, once they are complete; REQUEST_MS unless a test is in a hurry. */
+  readonly requestMs?: number;
   readonly log: ErrorLog;
   readonly metrics: HttpMetrics;
 }
@@ -49,6 +56,8 @@ export interface HttpMetrics {
   onReserve(outcome: 'reserved' | ProblemCode, seconds: number): void;
   /** One response: `route` is a method and a template, or `unmatched`. */
   onResponse(route: string, status: number, seconds: number): void;
+  /** One request that was not answered within its time. */
+  onTimeout(): void;
 }
 
 export interface Http {
@@ -57,6 +66,9 @@ export interface Http {
 }
 
 type Env = { Bindings: { call: Call } };
+
+/** What has a time limit: everything but the process's own pages, which must answer when nothing else does. */
+const API = '/api/';
 
 /** @throws if the configuration cannot work: no key, a bad public key, a bad proxy range. */
 export function createHttp(deps: HttpDeps): Http {
@@ -73,27 +85,45 @@ export function createHttp(deps: HttpDeps): Http {
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
     ...saleRoutes(sales, deps.reservationTtlSeconds),
+    ...reconcileRoutes(deps.reconciler),
     ...tokenRoutes(auth, demoAuth),
     ...processRoutes(deps.ready),
     ...startPageRoutes(sales, demoAuth),
     ...docsRoutes(),
   ]);
   const cors = createCors(deps.corsOrigins);
+  const deadlines = new Deadlines(deps.requestMs ?? REQUEST_MS);
+
+  /** Never rejects. */
+  const answer = async (call: Call): Promise<Response> => {
+    const { request } = call;
+    try {
+      const preflight = cors.preflight(request);
+      return preflight ? call.noContent(preflight) : await app.fetch(request, { call });
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (!refusal)
+        log.error({ err: error, request_id: call.requestId, route: call.route }, 'unexpected error');
+      return call.refuse(refusal ?? INTERNAL);
+    }
+  };
+  const answerInTime = (call: Call): Promise<Response> =>
+    deadlines.within(
+      (deadline) => {
+        call.deadline = deadline;
+        return answer(call);
+      },
+      () => {
+        metrics.onTimeout();
+        return call.refuse(tooLate());
+      },
+    );
 
   return {
     async fetch(request, peerAddress) {
       const startedMs = performance.now();
       const call = new Call(request, peerAddress, cors.headersFor(request));
-      let response: Response;
-      try {
-        const preflight = cors.preflight(request);
-        response = preflight ? call.noContent(preflight) : await app.fetch(request, { call });
-      } catch (error) {
-        const refusal = refusalOf(error);
-        if (!refusal)
-          log.error({ err: error, request_id: call.requestId, route: call.route }, 'unexpected error');
-        response = call.refuse(refusal ?? INTERNAL);
-      }
+      const response = await (pathOf(request).startsWith(API) ? answerInTime(call) : answer(call));
       const seconds = (performance.now() - startedMs) / 1000;
       if (call.operation?.limit === 'reserve') metrics.onReserve(call.refusedWith ?? 'reserved', seconds);
       metrics.onResponse(call.route, response.status, seconds);
@@ -159,10 +189,10 @@ async function methodNotAllowed(
 
 /** 404. Under /api it counts against the address: probing paths is no way around the limit. */
 async function notFound({ clientAddress, generalLimit, limits }: Checkpoints, call: Call): Promise<Response> {
-  if (pathOf(call.request).startsWith('/api/')) {
+  if (pathOf(call.request).startsWith(API)) {
     const address = clientAddress(call.request.headers, call.peerAddress);
     const full = await generalLimit(null, address);
     if (full) return call.refuse(tooManyRequests(limits, full));
   }
-  return call.refuse({ code: 'not-found', detail: 'Check the path. The API is described at /openapi.json.' });
+  return call.refuse({ code: 'not-found', detail: 'Check the path. The API is described at /docs.' });
 }

@@ -2,8 +2,9 @@
 // few errors that mean "not now" become refusals.
 import { PROBLEM_BASE, PROBLEMS, type ProblemCode, type Refusal } from '@holdfast/contract/problems';
 import { Overloaded } from '../domain/batcher.ts';
-import { AmbiguousCommit, LedgerUnavailable } from '../domain/ledger-facts.ts';
-import { NotReady, StockUnavailable } from '../domain/sale-store.ts';
+import { AmbiguousCommit, LedgerNotAsked, LedgerUnavailable } from '../domain/ledger-facts.ts';
+import { NotReady, StockNotAsked, StockUnavailable } from '../domain/sale-store.ts';
+import { retryAfterSeconds } from '../domain/time-budgets.ts';
 import { BadCursor } from '../ledger/contract.ts';
 import { KeysUnavailable } from './key-set.ts';
 
@@ -52,6 +53,10 @@ export function problemHeaders(refusal: Refusal, request: Request): Record<strin
   return headers;
 }
 
+const NOT_KNOWN =
+  'It is not known yet whether this took effect. Ask again with the same request: it cannot happen twice.';
+const NOTHING_CHANGED = 'Nothing was changed. Try again in a moment.';
+
 /** Refused before anything was changed, for a reason that passes by itself. */
 const PASSING = [LedgerUnavailable, NotReady, Overloaded, KeysUnavailable];
 
@@ -65,19 +70,22 @@ export function refusalOf(error: unknown): Refusal | undefined {
       errors,
     };
   }
+  if (error instanceof StockNotAsked || error instanceof LedgerNotAsked) {
+    const after = retryAfterSeconds(error.pauseMs);
+    return { code: 'unavailable', detail: NOTHING_CHANGED, retryAfterSeconds: after };
+  }
   if (error instanceof AmbiguousCommit || error instanceof StockUnavailable) {
-    const detail =
-      'It is not known yet whether this took effect. Ask again with the same request: it cannot happen twice.';
-    return { code: 'unavailable', detail, retryAfterSeconds: 1 };
+    return { code: 'unavailable', detail: NOT_KNOWN, retryAfterSeconds: 1 };
   }
   if (PASSING.some((passing) => error instanceof passing)) {
-    return {
-      code: 'unavailable',
-      detail: 'Nothing was changed. Try again in a moment.',
-      retryAfterSeconds: 1,
-    };
+    return { code: 'unavailable', detail: NOTHING_CHANGED, retryAfterSeconds: 1 };
   }
   return undefined;
+}
+
+/** For a request that was not answered within its time; what it has begun goes on. */
+export function tooLate(): Refusal {
+  return { code: 'unavailable', detail: NOT_KNOWN, retryAfterSeconds: retryAfterSeconds(0) };
 }
 
 export const INTERNAL: Refusal = {

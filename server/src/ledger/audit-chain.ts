@@ -61,6 +61,8 @@ export interface WalkOptions {
   readonly rows: AsyncIterable<RowDigest>;
   /** Heads that were noted elsewhere. */
   readonly noted: readonly NotedSeal[];
+  /** Where the walk begins; from the chain's beginning without it. Seals and rows are those that follow it. */
+  readonly after?: Seal | null;
 }
 
 export interface NotedSeal {
@@ -92,6 +94,7 @@ class Walk {
 
   constructor(private readonly options: WalkOptions) {
     this.journal = new RowReader(options.rows);
+    this.last = options.after ?? null;
   }
 
   async run(): Promise<void> {

@@ -19,6 +19,8 @@ export class Catalog {
   private readonly items = new LRUCache<string, ItemRow>({ max: MAX_SKUS });
   private readonly sales = new LRUCache<number, SaleRow>({ max: MAX_SALES });
   private readonly lookups: Batcher<string, ItemRow | null>;
+  /** By sale number: the question under way. A sale opens to thousands at once, and one of them needs to ask. */
+  private readonly asking = new Map<number, Promise<SaleRow | null>>();
 
   constructor(private readonly ledger: CatalogLedger) {
     this.lookups = new Batcher({
@@ -56,6 +58,15 @@ export class Catalog {
   async sale(saleNumber: number): Promise<SaleRow | null> {
     const known = this.sales.get(saleNumber);
     if (known) return known;
+    let asked = this.asking.get(saleNumber);
+    if (!asked) {
+      asked = this.askSale(saleNumber).finally(() => this.asking.delete(saleNumber));
+      this.asking.set(saleNumber, asked);
+    }
+    return await asked;
+  }
+
+  private async askSale(saleNumber: number): Promise<SaleRow | null> {
     const row = await this.ledger.saleByNumber(saleNumber);
     if (row) this.sales.set(saleNumber, row);
     return row;

@@ -2,7 +2,8 @@
 // functions in sql/migrations. Every method rejects with LedgerUnavailable when the ledger is out of reach and
 // nothing was committed, and with AmbiguousCommit when it cannot know.
 
-import type { Chain } from '../domain/journal-chain.ts';
+import type { Difference } from '../domain/differences.ts';
+import type { Chain, Place } from '../domain/journal-chain.ts';
 import type {
   ColdSnapshot,
   ConfirmDecision,
@@ -18,8 +19,11 @@ import type {
   StockChangeRequest,
   StockChangeResult,
 } from '../domain/ledger-facts.ts';
+import type { BoughtPage } from '../domain/live-counts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
+import type { LedgerStock } from '../domain/store-look.ts';
+import type { BoughtKey, JournalPage, SealsLook } from './look.ts';
 import type { SealStep } from './seal.ts';
 
 export interface Page<T> {
@@ -125,6 +129,20 @@ export interface LedgerContract {
   coldSnapshot(saleNumber: number): Promise<ColdSnapshot>;
   /** Marks a closed sale as no longer kept in the store. */
   markUnloaded(saleNumber: number): Promise<void>;
+
+  // Reconcile (look.ts)
+  /** What verifySale finds, each with its invariant. */
+  ledgerDifferences(saleNumber: number): Promise<Difference[]>;
+  /** The items as they were after entry `applied`. */
+  stockAt(saleNumber: number, applied: number): Promise<LedgerStock>;
+  /** What customers have bought, in order of customer and SKU. */
+  boughtAfter(saleNumber: number, after: BoughtKey | null, limit: number): Promise<BoughtPage>;
+  /** The next transitions, held against I6, I7 and I8. */
+  checkTransitions(saleNumber: number, after: Place | null, limit: number): Promise<JournalPage>;
+  /** First and last transition of an epoch; null if the journal has none. */
+  epochSpan(saleNumber: number, epoch: number): Promise<{ first: number; last: number } | null>;
+  /** The newest seals of a chain, at most `limit`, held against the journal; those to position `after` are not looked at. */
+  checkSeals(chain: Chain, after: number, limit: number): Promise<SealsLook>;
 
   // Reads
   order(orderId: string): Promise<Order | null>;

@@ -1,7 +1,7 @@
 // What a failed call means for the caller: surely nothing was committed, or nobody can know. PostgreSQL's words
 // stay inside this room; what leaves names an SQLSTATE at most, never a statement, a value or an address.
 import postgres from 'postgres';
-import { AmbiguousCommit, LedgerUnavailable, StaleEpoch } from '../domain/ledger-facts.ts';
+import { AmbiguousCommit, LedgerBusy, LedgerUnavailable, StaleEpoch } from '../domain/ledger-facts.ts';
 
 /** What the statement would have done: a lost connection leaves a write in doubt, a read can be asked again. */
 export type Effect = 'reads' | 'writes';
@@ -21,6 +21,9 @@ export class SkuInUse extends Error {
 
 const STALE_EPOCH = 'HF001';
 const SKU_IN_USE = 'HF003';
+
+/** Others held a lock for longer than lock_timeout: the server answered, and is well. */
+const LOCKED = '55P03';
 
 /** Serialization failure and deadlock: rolled back, and worth another try at once. */
 const WORTH_RETRYING = new Set(['40001', '40P01']);
@@ -54,6 +57,7 @@ export function afterSending(error: unknown, effect: Effect): unknown {
   if (error.code === STALE_EPOCH) return new StaleEpoch('the sale is held by another epoch');
   if (error.code === SKU_IN_USE) return new SkuInUse(error.detail ?? '');
   if (IN_DOUBT.has(error.code)) return inDoubt(effect, `PostgreSQL hung up (SQLSTATE ${error.code})`);
+  if (error.code === LOCKED) return new LedgerBusy(`others hold what was asked for (SQLSTATE ${LOCKED})`);
   if (PASSES.test(error.code) || WORTH_RETRYING.has(error.code)) {
     return new LedgerUnavailable(`PostgreSQL gave the statement up (SQLSTATE ${error.code})`);
   }

@@ -1,17 +1,20 @@
 // The ledger, PostgreSQL's side of the service, behind one class: which pool each call runs on, and nothing else.
-// Three pools, so that a rebuild that reads a whole journal takes no connection from confirmations, and rebuilds
-// that wait for their work take none from the work.
+// Four pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
+// for their work take none from the work, and a reconciliation none from either.
 
-import type { Chain } from '../domain/journal-chain.ts';
+import type { Chain, Place } from '../domain/journal-chain.ts';
 import type { ConfirmRequest, NewItem, NewSale, StockChangeRequest } from '../domain/ledger-facts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import type { Transition } from '../domain/sale-store.ts';
+import { LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
 import * as confirmations from './confirm.ts';
 import type { LedgerContract, PageRequest } from './contract.ts';
 import { durabilityRisks } from './durability.ts';
 import * as items from './items.ts';
 import * as journal from './journal.ts';
 import * as lives from './lives.ts';
+import * as looks from './look.ts';
 import { knownMigrations, type Migration, requireSchema } from './migrate.ts';
 import * as orders from './orders.ts';
 import { Pool, type PoolLimits } from './pool.ts';
@@ -20,37 +23,29 @@ import * as sales from './sales.ts';
 import * as seals from './seal.ts';
 import * as stock from './stock.ts';
 import * as turns from './turns.ts';
-import { verifySale } from './verify.ts';
+import { ledgerDifferences, verifySale } from './verify.ts';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
   /** Most connections for the frequent calls; 10 by default. Rebuilds take up to 10 more, while they run. */
   readonly poolSize?: number;
+  /** Counts what the frequent calls try again. */
+  readonly retries?: RetryBudget;
 }
 
 const POOL_SIZE = 10;
 
 /**
  * Frequent calls take milliseconds. What takes a second has met a lock or a sick server, and its caller is better
- * off with a 503: a stalled process must not hold the hot row, nor a stalled server the process.
+ * off with a 503.
  */
-const HOT: Omit<PoolLimits, 'size'> = {
-  waitMs: 500,
-  connectMs: 2000,
-  callMs: 3000,
-  keepIdle: true,
-  session: { statementTimeoutMs: 1000, lockTimeoutMs: 500, idleInTransactionTimeoutMs: 5000 },
-};
+const HOT = { ...limitsOf(LEDGER_HOT), keepIdle: true };
 
-/** Rare calls over whole sales. They outwait a stalled holder of the hot row, who is cut off after 5 s. */
-const PATIENT: PoolLimits = {
-  size: 2,
-  waitMs: 30_000,
-  connectMs: 2000,
-  callMs: 60_000,
-  keepIdle: false,
-  session: { statementTimeoutMs: 30_000, lockTimeoutMs: 8000, idleInTransactionTimeoutMs: 30_000 },
-};
+/** Rare calls over whole sales, and the start. */
+const PATIENT: PoolLimits = { ...limitsOf(LEDGER_PATIENT), size: 2, keepIdle: false };
+
+/** A reconciliation: pages of some milliseconds and sums over whole sales, beside the frequent calls and never in their way. */
+const LOOKS: PoolLimits = { ...PATIENT, size: 2, keepIdle: true };
 
 /** Sessions that hold a rebuild lock: as many sales as one process rebuilds at a time. */
 const LOCKS: PoolLimits = { ...PATIENT, size: 8, callMs: 5000 };
@@ -59,13 +54,15 @@ export class Ledger implements LedgerContract {
   private readonly hot: Pool;
   private readonly patient: Pool;
   private readonly locks: Pool;
+  private readonly looks: Pool;
   private migrations: Promise<Migration[]> | null = null;
 
   /** Connects when first asked for something; `check` tells whether that works. */
-  constructor({ databaseUrl, poolSize = POOL_SIZE }: LedgerOptions) {
-    this.hot = new Pool(databaseUrl, { ...HOT, size: poolSize });
+  constructor({ databaseUrl, poolSize = POOL_SIZE, retries }: LedgerOptions) {
+    this.hot = new Pool(databaseUrl, { ...HOT, size: poolSize }, retries);
     this.patient = new Pool(databaseUrl, PATIENT);
     this.locks = new Pool(databaseUrl, LOCKS);
+    this.looks = new Pool(databaseUrl, LOOKS);
   }
 
   createSale(sale: NewSale, operator: string) {
@@ -201,7 +198,7 @@ export class Ledger implements LedgerContract {
   }
 
   secret(name: string, bytes: number) {
-    return turns.secret(this.hot, name, bytes);
+    return turns.secret(this.patient, name, bytes);
   }
 
   takeTurn(name: string, holder: string, ttlMs: number) {
@@ -212,6 +209,30 @@ export class Ledger implements LedgerContract {
     return turns.giveTurn(this.hot, name, holder);
   }
 
+  ledgerDifferences(saleNumber: number) {
+    return ledgerDifferences(this.looks, saleNumber);
+  }
+
+  stockAt(saleNumber: number, applied: number) {
+    return looks.stockAt(this.looks, saleNumber, applied);
+  }
+
+  boughtAfter(saleNumber: number, after: looks.BoughtKey | null, limit: number) {
+    return looks.boughtAfter(this.looks, saleNumber, after, limit);
+  }
+
+  checkTransitions(saleNumber: number, after: Place | null, limit: number) {
+    return looks.checkTransitions(this.looks, saleNumber, after, limit);
+  }
+
+  epochSpan(saleNumber: number, epoch: number) {
+    return looks.epochSpan(this.looks, saleNumber, epoch);
+  }
+
+  checkSeals(chain: Chain, after: number, limit: number) {
+    return looks.checkSeals(this.looks, chain, after, limit);
+  }
+
   verifySale(saleNumber: number) {
     return verifySale(this.patient, saleNumber);
   }
@@ -219,16 +240,30 @@ export class Ledger implements LedgerContract {
   async check() {
     this.migrations ??= knownMigrations();
     const known = await this.migrations;
-    await this.hot.read((sql) => requireSchema(sql, known));
+    await this.patient.read((sql) => requireSchema(sql, known));
   }
 
   /** Settings of the server that could lose a committed order, in words; empty when there are none. */
   durabilityRisks() {
-    return durabilityRisks(this.hot);
+    return durabilityRisks(this.patient);
   }
 
   /** Waits a bounded time for calls in flight. Twice is safe. */
   async close() {
-    await Promise.all([this.hot.close(), this.patient.close(), this.locks.close()]);
+    await Promise.all([this.hot.close(), this.patient.close(), this.locks.close(), this.looks.close()]);
   }
+}
+
+function limitsOf(budget: typeof LEDGER_HOT | typeof LEDGER_PATIENT): Omit<PoolLimits, 'size' | 'keepIdle'> {
+  const { waitMs, connectMs, callMs, statementMs, lockMs, idleInTransactionMs } = budget;
+  return {
+    waitMs,
+    connectMs,
+    callMs,
+    session: {
+      statementTimeoutMs: statementMs,
+      lockTimeoutMs: lockMs,
+      idleInTransactionTimeoutMs: idleInTransactionMs,
+    },
+  };
 }

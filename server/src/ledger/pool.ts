@@ -1,6 +1,7 @@
 // A bounded pool of connections. Every call has a deadline that covers its wait for a connection, the opening
 // of one and its statement; the queue for connections is bounded in length and in time.
-import { LedgerUnavailable } from '../domain/ledger-facts.ts';
+import { LedgerNotAsked, LedgerUnavailable } from '../domain/ledger-facts.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import { Connection, type SessionSettings, type Sql } from './connection.ts';
 import {
   afterSending,
@@ -27,7 +28,7 @@ export interface PoolLimits {
 
 /** Calls waiting for a connection beyond this are refused at once: they would only wait and then be refused. */
 const WAITING_MAX = 1000;
-/** Attempts at a statement that lost a deadlock or a serialization race. */
+/** Attempts at a statement that lost a deadlock or a serialization race; its connection is not kept waiting between them. */
 const ATTEMPTS_MAX = 3;
 /** How long close waits for calls in flight before it cuts them off. */
 const CLOSE_WAIT_MS = 3000;
@@ -49,6 +50,7 @@ export class Pool {
   constructor(
     private readonly databaseUrl: string,
     private readonly limits: PoolLimits,
+    private readonly retries?: RetryBudget,
   ) {}
 
   /** Runs statements that only read. @throws LedgerUnavailable */
@@ -73,7 +75,7 @@ export class Pool {
         try {
           return await within(deadline - performance.now(), run(sql), () => connection.cut());
         } catch (error) {
-          if (isWorthRetrying(error) && attempt < ATTEMPTS_MAX && performance.now() < deadline) continue;
+          if (isWorthRetrying(error) && this.mayRetry(attempt, deadline)) continue;
           if (isConnectionLost(error)) connection.cut();
           throw afterSending(error, effect);
         }
@@ -81,6 +83,11 @@ export class Pool {
     } finally {
       this.giveBack(connection);
     }
+  }
+
+  private mayRetry(attempt: number, deadline: number): boolean {
+    if (attempt >= ATTEMPTS_MAX || performance.now() >= deadline) return false;
+    return this.retries?.take('transaction') ?? true;
   }
 
   /**
@@ -146,12 +153,12 @@ export class Pool {
 
   private waitForOne(): Promise<Connection> {
     if (this.waiting.length >= WAITING_MAX) {
-      throw new LedgerUnavailable('too many calls wait for a connection to PostgreSQL');
+      throw new LedgerNotAsked('too many calls wait for a connection to PostgreSQL', 0);
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.waiting.splice(this.waiting.indexOf(waiting), 1);
-        reject(new LedgerUnavailable('no connection to PostgreSQL became free in time'));
+        reject(new LedgerNotAsked('no connection to PostgreSQL became free in time', 0));
       }, this.limits.waitMs);
       const waiting: Waiting = {
         give: (connection) => {

@@ -142,6 +142,10 @@ export async function coldSnapshot(pool: Pool, saleNumber: number): Promise<Cold
             WHERE newer.sale = ${saleNumber}::integer AND newer.source = 'r' AND newer.kind = 'reserved'
               AND newer.reservation_id = life.reservation_id
               AND (newer.created_seq, newer.epoch) > (life.created_seq, life.epoch))
+          AND NOT EXISTS (
+            SELECT FROM holdfast.journal AS sold
+            WHERE sold.sale = ${saleNumber}::integer AND sold.source = 'l' AND sold.kind = 'confirmed'
+              AND sold.reservation_id = life.reservation_id AND sold.created_seq > life.created_seq)
         -- Sold, and never seen by the journal: what it was asked for with is lost, so that its key can only be answered
         -- as reused ('-' is no fingerprint), and never has a second effect.
         UNION ALL

@@ -8,11 +8,14 @@ import {
   AmbiguousCommit,
   type ConfirmDecision,
   type ConfirmRequest,
+  LedgerNotAsked,
   LedgerUnavailable,
   type Order,
   StaleEpoch,
 } from '../domain/ledger-facts.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import { type LedgerEntry, SaleUnloaded } from '../domain/sale-store.ts';
+import { retryAfterSeconds } from '../domain/time-budgets.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, Pinned, SaleChannel } from '../stock/sale-channel.ts';
 import type { Journaled } from './journaled.ts';
@@ -39,6 +42,7 @@ export interface ConfirmOptions {
   readonly journaled: Journaled;
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
+  readonly retries?: RetryBudget;
   readonly onLedgerFailure: () => void;
 }
 
@@ -72,6 +76,7 @@ export class Confirm {
       } catch (error) {
         if (error instanceof StaleEpoch) {
           await this.options.open(saleNumber);
+          if (this.options.retries?.take('epoch') === false) break;
           continue;
         }
         if (error instanceof AmbiguousCommit) {
@@ -85,6 +90,7 @@ export class Confirm {
           return refuse(
             unavailable(
               'The ledger cannot be reached; nothing was confirmed and the reservation is kept. Confirm again.',
+              error instanceof LedgerNotAsked ? retryAfterSeconds(error.pauseMs) : undefined,
             ),
           );
         }

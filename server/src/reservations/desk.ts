@@ -4,6 +4,7 @@ import type { Refusal } from '@holdfast/contract/problems';
 import { fingerprint, type Ids, saleNumberOf } from '../domain/ids.ts';
 import type { ItemRow, Order, SaleRow } from '../domain/ledger-facts.ts';
 import { type Line, mergeLines, packLines, type ReservationRecord } from '../domain/reservation.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import { type ReadReply, type ReserveLimits, SaleUnloaded } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
@@ -40,6 +41,8 @@ export interface DeskOptions {
   readonly limits: ReserveLimits;
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
+  /** Counts what is tried again. */
+  readonly retries?: RetryBudget;
   /** Waits, bounded, until the journal has what the stores were seen to have done: lists are read from it. */
   readonly journalReached: () => Promise<void>;
   readonly onLost: () => void;

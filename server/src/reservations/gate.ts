@@ -5,8 +5,15 @@ import { LedgerUnavailable, type SaleLineage } from '../domain/ledger-facts.ts';
 import { StockUnavailable } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { StoreConnection } from '../stock/connect.ts';
-import { identify, type StoreIdentity } from '../stock/library.ts';
+import {
+  identify,
+  LIBRARY_VERSION,
+  loadLibrary,
+  NewerLibrary,
+  type StoreIdentity,
+} from '../stock/library.ts';
 import { type Grant, SaleRebuild } from '../stock/rebuild.ts';
+import { Replicas } from '../stock/replicas.ts';
 import type { OpenSale, SaleChannels } from '../stock/sale-channel.ts';
 import { type GateLog, LEASE_MS } from './lease.ts';
 import { rebuildSale } from './rebuild.ts';
@@ -49,7 +56,13 @@ export interface GateOptions {
   readonly channels: () => SaleChannels;
   /** The stores are this service's own children: a store that is gone has surely exited. */
   readonly storesArePrivate: boolean;
+  /** Replicas of the store; null: as many as were seen. */
+  readonly replicas?: number | null;
   readonly log: GateLog;
+  /** Hears how each look at the store went: `tookMs` of one that was answered, Infinity of one that was not. */
+  readonly onLook?: (tookMs: number) => void;
+  /** Tests pass their own clock (ms) for what a rebuild writes; the service leaves it to the store's. */
+  readonly clock?: () => number;
 }
 
 export class LineageGate {
@@ -61,16 +74,24 @@ export class LineageGate {
   ledgerFailedAtMs = Number.NEGATIVE_INFINITY;
   private ledgerAnsweredAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** Why the store that answers is not one to grant on, in words; null if it is. */
+  private misfit: string | null = null;
+  private readonly replicas: Replicas;
+  /** As asked while the ledger is out of reach. */
+  private replicasAcknowledge = true;
   private readonly opening = new Map<number, Promise<Opening>>();
   /** The openings that renewals asked for; undefined while there are none. */
   private openings: Promise<void> | undefined;
   private stopped = false;
 
-  constructor(private readonly options: GateOptions) {}
+  constructor(private readonly options: GateOptions) {
+    this.replicas = new Replicas(options.redis, options.replicas ?? null);
+  }
 
   /** Resolves when no opening that a renewal asked for is waited for any more. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.replicas.hangUp();
     await this.openings;
   }
 
@@ -104,12 +125,13 @@ export class LineageGate {
     const lineages = await this.lineagesInTime();
     if (lineages === null) {
       this.noteLedgerFailure();
-      // Looked at again: a lease that began before the wait would be over too soon.
-      await this.renewOnLastVerified(await this.look());
+      await this.renewOnLastVerified();
       return;
     }
     this.ledgerAnsweredAtMs = performance.now();
+    this.noteReplicas(true);
     const open = lineages.filter((row) => !row.unloaded);
+    if (open.some((row) => row.lineage === identity.lineage)) this.replicas.verified(identity);
     this.forgetOthers(known, open);
     const closed = (await this.grantAll(identity, open)).filter((row) => !this.opening.has(row.saleNumber));
     if (closed.length === 0 || this.openings !== undefined) return;
@@ -124,6 +146,17 @@ export class LineageGate {
     await this.openings;
   }
 
+  private noteReplicas(acknowledge: boolean): void {
+    if (this.replicasAcknowledge && !acknowledge) {
+      const { expected } = this.replicas;
+      this.options.log.warn(
+        { expected },
+        'leases end while the ledger is away: not every replica acknowledges',
+      );
+    }
+    this.replicasAcknowledge = acknowledge;
+  }
+
   noteLedgerFailure(): void {
     this.ledgerFailedAtMs = performance.now();
   }
@@ -132,6 +165,9 @@ export class LineageGate {
   reasonsNotReady(): string[] {
     const reasons: string[] = [];
     if (performance.now() - this.lookedAtMs > STALE_LOOK_MS) reasons.push('Redis has not answered lately');
+    if (this.misfit !== null) reasons.push(this.misfit);
+    if (!this.replicasAcknowledge)
+      reasons.push('not every Redis replica acknowledges, and only PostgreSQL could say why');
     if (this.ledgerFailedAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
     if (this.opening.size > 0) reasons.push(`${this.opening.size} sales are being rebuilt`);
     return reasons;
@@ -139,9 +175,31 @@ export class LineageGate {
 
   private async look(): Promise<StoreIdentity> {
     const sentMs = Date.now();
-    const identity = await identify(this.options.redis);
+    const identity = await this.identify().catch((error: unknown) => {
+      this.options.onLook?.(Number.POSITIVE_INFINITY);
+      throw error;
+    });
+    this.options.onLook?.(Date.now() - sentMs);
     this.clockOffsetMs = identity.nowMs - (sentMs + Date.now()) / 2;
     this.lookedAtMs = performance.now();
+    return identity;
+  }
+
+  /** The server that answers, with this service's library in it: one that was put back is replaced, a newer one left. */
+  private async identify(): Promise<StoreIdentity> {
+    const { redis } = this.options;
+    let identity = await identify(redis);
+    if (identity.libraryVersion !== LIBRARY_VERSION) {
+      try {
+        await loadLibrary(redis);
+      } catch (error) {
+        if (error instanceof NewerLibrary) this.misfit = error.message;
+        throw error;
+      }
+      identity = await identify(redis);
+    }
+    this.misfit =
+      identity.role === 'master' ? null : 'Redis is a replica, and grants nothing until it is promoted';
     return identity;
   }
 
@@ -157,16 +215,26 @@ export class LineageGate {
 
   /** Grants to all sales that this very server holds by the ledger; returns those that need opening. */
   private async grantAll(identity: StoreIdentity, rows: readonly SaleLineage[]): Promise<SaleLineage[]> {
-    const granted = await Promise.all(
-      rows.map(async (row) => row.lineage === identity.lineage && (await this.grantOrOpen(identity, row))),
-    );
+    const granted = await Promise.all(rows.map((row) => this.orOpen(this.holds(identity, row))));
     return rows.filter((_, i) => !granted[i]);
   }
 
+  /**
+   * Grants if this server holds the sale by the ledger, and the ledger by the server: one that has applied what the ledger
+   * does not have outlived a ledger that was restored from a backup, and is rebuilt.
+   */
+  private async holds(identity: StoreIdentity, row: SaleLineage): Promise<boolean> {
+    if (row.lineage !== identity.lineage || !(await this.grant(identity, row))) return false;
+    const applied = this.watches.get(row.saleNumber)?.applied ?? 0;
+    if (applied <= row.entrySeq) return true;
+    const now = await this.options.ledger.lineage(row.saleNumber); // it may have decided since the look
+    return now !== null && applied <= now.entrySeq;
+  }
+
   /** False also where the library itself fails on this sale: opening it will say how, and the others go on. */
-  private async grantOrOpen(identity: StoreIdentity, row: SaleLineage): Promise<boolean> {
+  private async orOpen(granted: Promise<boolean>): Promise<boolean> {
     try {
-      return await this.grant(identity, row);
+      return await granted;
     } catch (error) {
       if (error instanceof StockUnavailable) throw error;
       return false;
@@ -206,10 +274,18 @@ export class LineageGate {
     });
   }
 
-  /** The ledger is out of reach: leases go on while the server is the one that was verified last. */
-  private async renewOnLastVerified(identity: StoreIdentity): Promise<void> {
+  /**
+   * The ledger is out of reach: leases go on while the server is the one that was verified last, and none of its replicas
+   * can have been promoted. Looked at anew: a lease that began before the wait for the ledger would be over too soon.
+   */
+  private async renewOnLastVerified(): Promise<void> {
+    const identity = this.replicas.expected === 0 ? await this.look() : await this.replicas.acknowledged();
+    this.noteReplicas(identity !== null);
+    if (identity === null) return;
     const verified = [...this.watches.values()].filter((watch) => watch.lineage === identity.lineage);
-    await Promise.all(verified.map((watch) => this.grantOrOpen(identity, { ...watch, unloaded: false })));
+    await Promise.all(
+      verified.map((watch) => this.orOpen(this.grant(identity, { ...watch, unloaded: false }))),
+    );
   }
 
   /** Of the sales known before the ledger was asked: one made since is not in its answer. */
@@ -227,10 +303,12 @@ export class LineageGate {
     const giveUpAtMs = performance.now() + OPEN_MAX_MS;
     while (!this.stopped && performance.now() < giveUpAtMs) {
       const identity = await this.look();
+      // An epoch begun on a replica would fence its primary, which is alive.
+      if (identity.role !== 'master') return 'not-ready';
       const row = await ledger.lineage(saleNumber);
       if (!row) return 'not-ready';
       if (row.unloaded) return 'unloaded';
-      if (row.lineage === identity.lineage && (await this.grant(identity, row))) return 'open';
+      if (await this.holds(identity, row)) return 'open';
       const rebuilt = await ledger.withRebuildLock(saleNumber, () => this.rebuildIfStillNeeded(saleNumber));
       if (rebuilt === null) await Bun.sleep(OTHERS_REBUILD_POLL_MS);
       else if (!rebuilt) log.warn({ sale: saleNumber }, 'rebuild was superseded; looking again');
@@ -240,12 +318,12 @@ export class LineageGate {
 
   /** Under the rebuild lock: another process may have finished while this one waited for it. */
   private async rebuildIfStillNeeded(saleNumber: number): Promise<boolean> {
-    const { redis, ledger, storesArePrivate, log } = this.options;
+    const { redis, ledger, storesArePrivate, log, clock } = this.options;
     const identity = await this.look();
     const row = await ledger.lineage(saleNumber);
     if (!row || row.unloaded) return false;
-    if (row.lineage === identity.lineage && (await this.grant(identity, row))) return true;
-    const opened = await rebuildSale({ redis, ledger, storesArePrivate, log, before: row, identity });
+    if (await this.holds(identity, row)) return true;
+    const opened = await rebuildSale({ redis, ledger, storesArePrivate, log, clock, before: row, identity });
     if (!opened) return false;
     const { epoch, grant } = opened;
     this.note({ saleNumber, epoch, lineage: identity.lineage, entrySeq: grant.applied }, grant);

@@ -26,6 +26,8 @@ export interface RebuildOptions {
   /** The sale as the ledger had it before. */
   readonly before: SaleLineage;
   readonly identity: StoreIdentity;
+  /** Tests pass their own clock (ms); the service leaves it to the store's. */
+  readonly clock?: (() => number) | undefined;
 }
 
 export interface Opened {
@@ -40,13 +42,15 @@ export async function rebuildSale(options: RebuildOptions): Promise<Opened | nul
   const beganAtMs = performance.now();
   const { epoch, ends, lastGranted } = await ledger.beginEpoch(saleNumber);
   const committedAtMs = performance.now();
-  const rebuild = new SaleRebuild(redis, saleNumber, epoch);
+  const rebuild = new SaleRebuild(redis, saleNumber, epoch, options.clock);
   const found = await rebuild.begin(identity);
   const drained = await drain(options, epoch, lastGranted);
-  const mode = chooseMode(found, ends, lastGranted, before.entrySeq);
-  if (mode.alarm) log.error({ sale: saleNumber, found, entrySeq: before.entrySeq }, mode.alarm);
+  // Read after the store was: what the ledger decided and the store applied before it was fenced is no restored ledger.
+  const entrySeq = (await ledger.lineage(saleNumber))?.entrySeq ?? before.entrySeq;
+  const mode = chooseMode(found, ends, lastGranted, entrySeq);
+  if (mode.alarm) log.error({ sale: saleNumber, found, entrySeq }, mode.alarm);
   const size = mode.warm ? await replayWarm(options, rebuild, found) : await loadCold(options, rebuild);
-  if (!mayGrantAtOnce(options)) await waitUntil(committedAtMs + OLD_LEASE_GONE_MS);
+  if (!mayGrantAtOnce(options, epoch, lastGranted)) await waitUntil(committedAtMs + OLD_LEASE_GONE_MS);
   const grant = await recordAndGrant(options, rebuild, epoch);
   log.info(
     {
@@ -98,7 +102,7 @@ export function chooseMode(
   entrySeq: number,
 ): { warm: boolean; why: string; alarm?: string } {
   if (!found.allKeysPresent) return { warm: false, why: 'a key is missing' };
-  if (found.halfDone) return { warm: false, why: 'an unfinished rebuild' };
+  if (found.halfDone) return { warm: false, why: 'an unfinished rebuild, or found damaged' };
   if (found.epoch === null) return { warm: false, why: 'no epoch' };
   if (found.applied > entrySeq) {
     const alarm =
@@ -146,9 +150,17 @@ async function loadCold(options: RebuildOptions, rebuild: SaleRebuild): Promise<
   return { reservations: snapshot.reservations.length, customers: snapshot.bought.length };
 }
 
-/** No other primary can still grant: there was none, it was this very process of Redis, or it was our child and is gone. */
-function mayGrantAtOnce({ before, identity, storesArePrivate }: RebuildOptions): boolean {
-  return before.lineage === null || before.lineage.split(' ')[0] === identity.runId || storesArePrivate;
+/**
+ * No other primary can still grant: there was none, it was our child and is gone, or it was this very process of Redis. That
+ * is known of the epoch just ended only: one that a rebuild began and never granted says nothing of who held the lease before.
+ */
+function mayGrantAtOnce(
+  { before, identity, storesArePrivate }: RebuildOptions,
+  epoch: number,
+  lastGranted: number | null,
+): boolean {
+  if (storesArePrivate || lastGranted === null) return true;
+  return before.epoch === epoch - 1 && before.lineage?.split(' ')[0] === identity.runId;
 }
 
 async function waitUntil(atMs: number): Promise<void> {

@@ -72,8 +72,8 @@ export function unknownSku(count: number): Refusal {
   return { code: 'unknown-sku', detail: `${detail} List the items to see what is on sale.` };
 }
 
-export function unavailable(detail: string): Refusal {
-  return { code: 'unavailable', detail, retryAfterSeconds: RETRY_SECONDS };
+export function unavailable(detail: string, retryAfterSeconds = RETRY_SECONDS): Refusal {
+  return { code: 'unavailable', detail, retryAfterSeconds };
 }
 
 export function ttlTooLong(maxSeconds: number): Refusal {

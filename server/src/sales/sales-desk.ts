@@ -3,6 +3,7 @@
 import type { Refusal } from '@holdfast/contract/problems';
 import type { Ids } from '../domain/ids.ts';
 import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import { SaleUnloaded, type StockSnapshot } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
@@ -16,6 +17,8 @@ export interface SalesDeskOptions {
   readonly ids: Ids;
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
+  /** Counts what is tried again. */
+  readonly retries?: RetryBudget;
   /** Brings the ledger's newest entries to the store. */
   readonly deliver: (saleNumber: number) => Promise<void>;
 }

@@ -11,6 +11,7 @@ import {
   StaleEpoch,
   type StockChangeResult,
 } from '../domain/ledger-facts.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
 import type { PendReply } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
@@ -32,6 +33,8 @@ export interface StockChangesOptions {
   readonly ids: Ids;
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
+  /** Counts what is tried again. */
+  readonly retries?: RetryBudget;
   /** Brings the ledger's newest entries to the store. */
   readonly deliver: (saleNumber: number) => Promise<void>;
 }
@@ -77,6 +80,7 @@ export class StockChanges {
           : randomBytes(OPERATION_BYTES).toString('base64url');
       const attempt = await this.attempt(request, item, key, print, operationId);
       if (attempt !== 'again') return attempt;
+      if (this.options.retries?.take('stock-change') === false) break;
     }
     return { ok: false, refusal: NOT_NOW };
   }

@@ -2,15 +2,16 @@
 // command that cannot be answered on the connection it was sent on fails, and its caller decides.
 import { Redis } from 'ioredis';
 import { StockUnavailable } from '../domain/sale-store.ts';
+import { REDIS_CONNECT_MS, REDIS_PATIENT_MS } from '../domain/time-budgets.ts';
 
 /** The connection as other rooms hand it around: only this room knows what it is. */
 export type StoreConnection = Redis;
 
-/** A command unanswered for this long is given up; whether it ran is unknown, and every command is safe to repeat. */
-export const COMMAND_TIMEOUT_MS = 1_000;
-const CONNECT_TIMEOUT_MS = 2_000;
-const RECONNECT_MIN_MS = 20;
+/** The pause before another attempt to connect is anything up to this, doubled with each attempt … */
+const RECONNECT_FIRST_MS = 40;
+/** … and never more than this: half a second after the store is back, every process is. */
 const RECONNECT_MAX_MS = 500;
+const RECONNECT_DOUBLINGS_MAX = 6;
 
 /** Connects in the background; never throws. `onError` hears of connection errors, once each. */
 export function connectRedis(url: string, onError: (message: string) => void): Redis {
@@ -18,14 +19,22 @@ export function connectRedis(url: string, onError: (message: string) => void): R
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    // What customers wait for has a shorter limit of its own (hot-path.ts).
+    commandTimeout: REDIS_PATIENT_MS,
+    socketTimeout: REDIS_PATIENT_MS,
+    connectTimeout: REDIS_CONNECT_MS,
     enableReadyCheck: true,
     connectionName: 'holdfast',
-    retryStrategy: (attempt) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(attempt, 6)),
+    retryStrategy: reconnectPauseMs,
   });
   redis.on('error', (error: Error) => onError(error.message));
   return redis;
+}
+
+/** With full jitter: the processes that lost a store together do not all come back to it together. */
+function reconnectPauseMs(attempt: number): number {
+  const longest = RECONNECT_FIRST_MS * 2 ** Math.min(attempt - 1, RECONNECT_DOUBLINGS_MAX);
+  return 1 + Math.random() * Math.min(RECONNECT_MAX_MS, longest);
 }
 
 /** Waits until commands can be sent, at most `withinMs`. @throws StockUnavailable */

@@ -2,8 +2,8 @@
 import type { Redis } from 'ioredis';
 import { Batcher } from '../domain/batcher.ts';
 import { StockUnavailable } from '../domain/sale-store.ts';
+import { HotPath } from './hot-path.ts';
 import { GENERAL_WINDOW_KEYS } from './keys.ts';
-import { call } from './library.ts';
 
 const MAX_BATCH = 256;
 const MAX_QUEUED = 20_000;
@@ -31,6 +31,7 @@ export class GeneralLimits {
   constructor(
     redis: Redis,
     private readonly settings: GeneralLimitSettings,
+    hotPath: HotPath = new HotPath(),
   ) {
     this.batcher = new Batcher({
       maxBatch: MAX_BATCH,
@@ -38,7 +39,7 @@ export class GeneralLimits {
       maxQueued: MAX_QUEUED,
       send: async (attempts) => {
         const { perCustomer, perAddress } = settings;
-        const reply = await call(redis, 'hf_limit', GENERAL_WINDOW_KEYS, [
+        const reply = await hotPath.call(redis, 'hf_limit', GENERAL_WINDOW_KEYS, [
           '',
           attempts.length,
           ...attempts.flatMap((a) => [a.customer, perCustomer, a.address, perAddress]),

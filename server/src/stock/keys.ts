@@ -14,3 +14,6 @@ export function saleKeys(saleNumber: number): string[] {
 
 /** The two windows of the general limits; they belong to no sale. */
 export const GENERAL_WINDOW_KEYS = ['hf:{general}:win0', 'hf:{general}:win1'] as const;
+
+/** Written to see which replicas follow; it says nothing. */
+export const HEARTBEAT_KEY = 'hf:{general}:beat';

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Redis, ReplyError } from 'ioredis';
-import { StockUnavailable } from '../domain/sale-store.ts';
+import type { RetryBudget } from '../domain/retry-budget.ts';
+import { StockNotAsked, StockSilent, StockUnavailable } from '../domain/sale-store.ts';
 
 const FOLDER = path.join(import.meta.dir, '../../lua');
 
@@ -25,20 +26,26 @@ export interface StoreIdentity {
   readonly replid: string;
   readonly role: string;
   readonly libraryVersion: number;
+  /** Replicas that are connected and in step. */
+  readonly replicas: number;
 }
 
 export type Reply = (string | number | null)[];
 
 /**
  * Calls a library function; a reply is an array of strings.
- * @throws StockUnavailable when Redis does not answer, refuses for want of memory, or is loading; the call may have run.
+ * @throws StockUnavailable when Redis refuses for want of memory, or is loading; StockSilent when it does not answer, and the
+ * call may have run; StockNotAsked without a connection
  */
 export async function call(
   redis: Redis,
   name: string,
   keys: readonly string[],
   args: readonly (string | number)[],
+  /** Of calls that customers make: sending one a second time is counted against it. */
+  retries?: RetryBudget,
 ): Promise<Reply> {
+  if (redis.status !== 'ready') throw new StockNotAsked('Redis is not connected', 0);
   const send = async () =>
     (await redis.call('FCALL', name, keys.length, ...(keys as string[]), ...(args as string[]))) as Reply;
   try {
@@ -47,6 +54,7 @@ export async function call(
     if (!(error instanceof ReplyError && /Function not found/.test((error as Error).message)))
       throw unavailable(error);
   }
+  if (retries && !retries.take('library')) throw new StockUnavailable('Redis has lost its functions');
   await loadLibrary(redis);
   try {
     return await send();
@@ -61,11 +69,16 @@ const PASSING = /^(OOM|LOADING|READONLY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGA
 function unavailable(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof ReplyError && !PASSING.test(message)) return error;
-  return new StockUnavailable(`Redis did not answer: ${message}`);
+  if (error instanceof ReplyError) return new StockUnavailable(`Redis refused: ${message}`);
+  return new StockSilent(`Redis did not answer: ${message}`);
 }
 
 export async function identify(redis: Redis): Promise<StoreIdentity> {
-  const [nowMs, runId, replid, role, version] = await call(redis, 'hf_identity', [], []);
+  return readIdentity(await call(redis, 'hf_identity', [], []));
+}
+
+/** As hf_identity and hf_beat answer it. */
+export function readIdentity([nowMs, runId, replid, role, version, replicas]: Reply): StoreIdentity {
   return {
     nowMs: Number(nowMs),
     lineage: `${runId} ${replid}`,
@@ -73,23 +86,29 @@ export async function identify(redis: Redis): Promise<StoreIdentity> {
     replid: String(replid),
     role: String(role),
     libraryVersion: Number(version),
+    replicas: Number(replicas ?? 0),
   };
+}
+
+/** A newer service uses this Redis: this one must be updated, and leaves the library as it is. */
+export class NewerLibrary extends StockUnavailable {
+  constructor(readonly present: number) {
+    super(
+      `Redis holds function library version ${present}, this service was built for ${LIBRARY_VERSION}. ` +
+        'A newer Holdfast uses this Redis: update this one.',
+    );
+  }
 }
 
 /**
  * Makes sure that the server has this service's library. Replacing one ends every lease on the server; the gate
  * notices and grants anew.
- * @throws when the server has a newer one: this service is the older part and must be updated.
+ * @throws NewerLibrary
  */
 export async function loadLibrary(redis: Redis): Promise<void> {
   const present = await loadedVersion(redis);
   if (present === LIBRARY_VERSION) return;
-  if (present !== null && present > LIBRARY_VERSION) {
-    throw new Error(
-      `Redis holds function library version ${present}, this service was built for ${LIBRARY_VERSION}. ` +
-        'A newer Holdfast uses this Redis: update this one.',
-    );
-  }
+  if (present !== null && present > LIBRARY_VERSION) throw new NewerLibrary(present);
   try {
     await redis.call('FUNCTION', 'LOAD', ...(present === null ? [] : ['REPLACE']), SOURCE);
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { ColdSnapshot } from '../domain/ledger-facts.ts';
 import { type LedgerEntry, NotReady, type SaleSettings, type Transition } from '../domain/sale-store.ts';
 import { saleKeys } from './keys.ts';
-import { call, type Reply, type StoreIdentity } from './library.ts';
+import { call, LIBRARY_VERSION, type Reply, type StoreIdentity } from './library.ts';
 import { packEntry, packEvent, packRecord, packSettings, shortId } from './records.ts';
 
 /** Elements (items, customers or records) one chunk loads: bounded so that no call blocks the server for long. */
@@ -29,7 +29,7 @@ export interface Found {
   readonly allKeysPresent: boolean;
   /** The epoch this store was granted last. */
   readonly epoch: number | null;
-  /** A cold rebuild was begun and never finished: what is there is half a sale. */
+  /** A cold rebuild was begun and never finished (what is there is half a sale), or is due: the sale was found damaged. */
   readonly halfDone: boolean;
   readonly seq: number;
   readonly applied: number;
@@ -46,6 +46,8 @@ export class SaleRebuild {
     private readonly redis: Redis,
     saleNumber: number,
     private readonly epoch: number,
+    /** Tests pass their own clock (ms); the service leaves it to the server's TIME. Leases end by the server's own. */
+    private readonly clock?: () => number,
   ) {
     this.keys = saleKeys(saleNumber);
   }
@@ -54,7 +56,7 @@ export class SaleRebuild {
   async grant(identity: StoreIdentity, endsMs: number): Promise<Grant> {
     const reply = await call(this.redis, 'hf_grant', this.keys, [
       this.epoch,
-      '',
+      LIBRARY_VERSION,
       identity.runId,
       identity.replid,
       endsMs,
@@ -74,7 +76,7 @@ export class SaleRebuild {
   async begin(identity: StoreIdentity): Promise<Found> {
     const reply = await call(this.redis, 'hf_begin', this.keys, [
       this.epoch,
-      '',
+      LIBRARY_VERSION,
       identity.runId,
       identity.replid,
     ]);
@@ -83,7 +85,7 @@ export class SaleRebuild {
     return {
       allKeysPresent: Number(reply[1]) === KEY_COUNT,
       epoch: reply[2] === '' ? null : Number(reply[2]),
-      halfDone: reply[3] === 'cold',
+      halfDone: reply[3] === 'cold' || reply[3] === 'doubted',
       seq: reply[4] === '' ? 0 : Number(reply[4]),
       applied: reply[5] === '' ? 0 : Number(reply[5]),
     };
@@ -144,7 +146,12 @@ export class SaleRebuild {
 
   private async next(name: string, args: readonly (string | number)[]): Promise<Reply> {
     const reply = expectOk(
-      await call(this.redis, name, this.keys, [this.epoch, '', String(this.chunk), ...args]),
+      await call(this.redis, name, this.keys, [
+        this.epoch,
+        this.clock?.() ?? '',
+        String(this.chunk),
+        ...args,
+      ]),
     );
     this.chunk++;
     return reply;

@@ -20,6 +20,7 @@ import {
   SaleUnloaded,
   type StockSnapshot,
 } from '../domain/sale-store.ts';
+import { HotPath } from './hot-path.ts';
 import { SaleStock } from './sale-stock.ts';
 
 const MAX_BATCH = 128;
@@ -48,7 +49,9 @@ export class SaleChannel {
   seenSeq = 0;
   /** For good: an unloaded sale is never opened again. */
   private unloaded = false;
+  /** For workers: with their patience, gathering nothing, and past no breaker. */
   readonly store: SaleStock;
+  private readonly hot: SaleStock;
   private readonly reserves: Batcher<ReserveCommand, ReserveReply>;
   private readonly pins: Batcher<ReservationRef, Pinned>;
   private readonly releases: Batcher<ReservationRef, ReleaseReply>;
@@ -60,8 +63,12 @@ export class SaleChannel {
     readonly saleNumber: number,
     limits: ReserveLimits,
     private readonly open: OpenSale,
+    private readonly hotPath: HotPath,
+    clock?: () => number,
   ) {
-    this.store = new SaleStock({ redis, saleNumber, epoch: () => this.epoch });
+    const options = { redis, saleNumber, epoch: () => this.epoch, ...(clock && { clock }) };
+    this.store = new SaleStock(options);
+    this.hot = new SaleStock({ ...options, hotPath });
     this.reserves = new Batcher({
       ...BOUNDS,
       weigh: (command) => command.lines.length,
@@ -69,7 +76,7 @@ export class SaleChannel {
       send: (commands) =>
         this.gated(async () => {
           const { epoch } = this;
-          const replies = await this.store.reserve(commands, limits);
+          const replies = await this.hot.reserve(commands, limits);
           this.see(epoch, replies);
           return replies;
         }),
@@ -79,11 +86,11 @@ export class SaleChannel {
       send: (refs) =>
         this.gated(async () => {
           const { epoch } = this;
-          return (await this.store.pin(refs)).map((reply) => ({ reply, epoch }));
+          return (await this.hot.pin(refs)).map((reply) => ({ reply, epoch }));
         }),
     });
-    this.releases = new Batcher({ ...BOUNDS, send: (refs) => this.gated(() => this.store.release(refs)) });
-    this.reads = new Batcher({ ...BOUNDS, send: (ids) => this.gated(() => this.store.read(ids)) });
+    this.releases = new Batcher({ ...BOUNDS, send: (refs) => this.gated(() => this.hot.release(refs)) });
+    this.reads = new Batcher({ ...BOUNDS, send: (ids) => this.gated(() => this.hot.read(ids)) });
     this.snapshots = new Batcher({
       ...BOUNDS,
       maxBatch: MAX_QUEUED,
@@ -91,7 +98,7 @@ export class SaleChannel {
       // All who ask while one is under way share the next one: it starts after they asked, so it reflects every
       // answer sent before.
       send: async (waiting) => {
-        const snapshot = await this.gated(() => this.store.snapshot());
+        const snapshot = await this.gated(() => this.hot.snapshot());
         return waiting.map(() => snapshot);
       },
     });
@@ -115,7 +122,7 @@ export class SaleChannel {
   /** Under the epoch of their pins or not at all: in another one, an only attempt is another's. */
   async unpin(refs: readonly ReservationRef[], epoch: number): Promise<void> {
     await this.gated(async () => {
-      if (this.epoch === epoch) await this.store.unpin(refs);
+      if (this.epoch === epoch) await this.hot.unpin(refs);
     });
   }
 
@@ -128,7 +135,7 @@ export class SaleChannel {
   }
 
   async extend(command: ExtendCommand): Promise<ExtendReply> {
-    const [reply] = await this.gated(() => this.store.extend([command]));
+    const [reply] = await this.gated(() => this.hot.extend([command]));
     if (!reply) throw new Error('hf_extend answers every command');
     return reply;
   }
@@ -137,12 +144,12 @@ export class SaleChannel {
   pend(pend: Pend): Promise<{ reply: PendReply; epoch: number }> {
     return this.gated(async () => {
       const { epoch } = this;
-      return { reply: await this.store.pend(pend), epoch };
+      return { reply: await this.hot.pend(pend), epoch };
     });
   }
 
   unpend(operationId: string): Promise<boolean> {
-    return this.gated(() => this.store.unpend(operationId));
+    return this.gated(() => this.hot.unpend(operationId));
   }
 
   snapshot(): Promise<StockSnapshot> {
@@ -150,7 +157,7 @@ export class SaleChannel {
   }
 
   apply(entries: readonly LedgerEntry[]): Promise<number> {
-    return this.gated(() => this.store.apply(entries));
+    return this.gated(() => this.hot.apply(entries));
   }
 
   private see(epoch: number, replies: readonly ReserveReply[]): void {
@@ -160,7 +167,7 @@ export class SaleChannel {
     }
   }
 
-  /** Runs against a leased sale: once more after the gate has opened it. */
+  /** Runs against a leased sale: once more after the gate has opened it, within the budget for retries. */
   private async gated<T>(attempt: () => Promise<T>): Promise<T> {
     if (this.unloaded) throw new SaleUnloaded(`sale ${this.saleNumber}`);
     try {
@@ -168,7 +175,7 @@ export class SaleChannel {
     } catch (error) {
       if (!(error instanceof NotReady)) throw error;
       const result = await this.open(this.saleNumber);
-      if (result === 'open') return await attempt();
+      if (result === 'open' && this.hotPath.retries.take('lease')) return await attempt();
       this.unloaded = result === 'unloaded';
       throw this.unloaded ? new SaleUnloaded(`sale ${this.saleNumber}`) : error;
     }
@@ -185,12 +192,15 @@ export class SaleChannels {
     private readonly redis: Redis,
     private readonly limits: ReserveLimits,
     private readonly open: OpenSale,
+    /** Tests pass their own clock (ms); the service leaves it to the store's. */
+    private readonly clock?: () => number,
+    private readonly hotPath: HotPath = new HotPath(),
   ) {}
 
   of(saleNumber: number): SaleChannel {
     let channel = this.channels.get(saleNumber);
     if (!channel) {
-      channel = new SaleChannel(this.redis, saleNumber, this.limits, this.open);
+      channel = new SaleChannel(this.redis, saleNumber, this.limits, this.open, this.hotPath, this.clock);
       this.channels.set(saleNumber, channel);
     }
     return channel;

@@ -21,6 +21,7 @@ import {
   type StockSnapshot,
   type Transition,
 } from '../domain/sale-store.ts';
+import type { HotPath } from './hot-path.ts';
 import { saleKey, saleKeys } from './keys.ts';
 import { call, type Reply } from './library.ts';
 import { packEntry, readRecord, readReserveWord, readStreamEntry, shortId } from './records.ts';
@@ -35,6 +36,8 @@ export interface SaleStockOptions {
   readonly saleNumber: number;
   /** Epoch under which the caller acts, as the gate knows it now. */
   readonly epoch: () => number;
+  /** For the commands of customers; without it they have the patience of workers. */
+  readonly hotPath?: HotPath;
   /** Tests pass their own clock (ms); the service leaves it to the server's TIME. */
   readonly clock?: () => number;
 }
@@ -205,8 +208,11 @@ export class SaleStock implements SaleStore {
 
   /** @throws NotReady when the library refused before any write. */
   private async call(name: string, args: readonly (string | number)[]): Promise<Reply> {
-    const { redis, epoch, clock } = this.options;
-    const reply = await call(redis, name, this.keys, [epoch(), clock ? clock() : '', ...args]);
+    const { redis, epoch, clock, hotPath } = this.options;
+    const all = [epoch(), clock ? clock() : '', ...args];
+    const reply = await (hotPath
+      ? hotPath.call(redis, name, this.keys, all)
+      : call(redis, name, this.keys, all));
     if (reply[0] !== 'OK') throw new NotReady(`sale ${this.options.saleNumber}: ${reply[1]}`);
     return reply;
   }

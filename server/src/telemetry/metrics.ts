@@ -95,6 +95,27 @@ export class Metrics {
     });
   }
 
+  /** Levels by one label, read at each scrape; labels that are read no more are gone. */
+  levels(
+    name: OwnName,
+    help: string,
+    label: string,
+    over: 'sum' | 'max',
+    read: () => ReadonlyMap<string, number>,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      aggregator: over,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, level] of read()) this.set({ [label]: value }, level);
+      },
+    });
+  }
+
   /** Where the two stock gauges come from. Without it, and while it fails, they are absent: never a stale figure. */
   readStockFrom(read: () => Promise<StockReading>): void {
     this.readStock = read;

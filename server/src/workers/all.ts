@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
+import type { Reconciler } from '../reservations/reconciler.ts';
 import type { Relay } from '../reservations/relay.ts';
 import type { SaleChannels } from '../stock/sale-channel.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -13,6 +14,7 @@ import { leaseKeeper } from './lease-keeper.ts';
 import { ledgerWriter } from './ledger-writer.ts';
 import type { WorkerLog } from './periodic.ts';
 import { purge } from './purge.ts';
+import { reconcilerWorker } from './reconciler.ts';
 import { relayWorker } from './relay-worker.ts';
 import { resolver } from './resolver.ts';
 import { sealer } from './sealer.ts';
@@ -27,12 +29,13 @@ export interface WorkersOptions {
   readonly ledger: LedgerContract;
   readonly catalog: Catalog;
   readonly relay: Relay;
+  readonly reconciler: Reconciler;
   readonly log: WorkerLog;
   readonly metrics: Metrics;
 }
 
 export function startWorkers(options: WorkersOptions): { stop(): Promise<void> } {
-  const { gate, ledger, log, metrics } = options;
+  const { gate, ledger, log, metrics, reconciler } = options;
   const turn = new Turn(ledger, TURN, randomUUID(), log);
   const isOurTurn = () => turn.isOurs;
   const expired = metrics.counter(
@@ -44,6 +47,16 @@ export function startWorkers(options: WorkersOptions): { stop(): Promise<void> }
     'Transitions written to the journal.',
   );
   const sealed = metrics.counter('holdfast_journal_rows_sealed_total', 'Rows of the journal sealed.');
+  let reconciledAtMs = 0;
+  metrics.level(
+    'holdfast_reconcile_last_run_seconds',
+    'When all sales had been reconciled last, in seconds since 1970; 0 before the first time.',
+    'max',
+    () => reconciledAtMs / 1000,
+  );
+  const onRound = () => {
+    reconciledAtMs = Date.now();
+  };
   const workers = [
     turn,
     leaseKeeper(gate, log),
@@ -55,11 +68,13 @@ export function startWorkers(options: WorkersOptions): { stop(): Promise<void> }
     purge({ ...options, isOurTurn }),
     archivist({ ...options, isOurTurn }),
     sealer({ ledger, log, isOurTurn, onSealed: (rows) => sealed.inc(rows) }),
+    reconcilerWorker({ reconciler, gate, log, isOurTurn, onRound }),
   ];
   for (const worker of workers) worker.start();
   return {
     // The turn goes last: it must not pass on while a worker is still in the middle of its run.
     stop: async () => {
+      reconciler.stop(); // a look may take a minute
       const [first, ...others] = workers;
       await Promise.all(others.map((worker) => worker.stop()));
       await first?.stop();

@@ -44,7 +44,10 @@ export function ledgerWriter(options: LedgerWriterOptions): Worker {
 }
 
 /** Writes what waits; returns a number that the journal has surely reached. */
-async function writeSale(options: LedgerWriterOptions, channel: SaleChannel): Promise<number> {
+export async function writeSale(
+  options: Pick<LedgerWriterOptions, 'ledger' | 'onWritten'>,
+  channel: SaleChannel,
+): Promise<number> {
   const { store, saleNumber } = channel;
   // Read before the stream is: whatever is seen later makes another run.
   const seen = channel.seenSeq;

@@ -25,6 +25,9 @@ export interface ResolverOptions {
   readonly log: WorkerLog;
 }
 
+/** What resolving one sale takes. */
+export type Resolving = Pick<ResolverOptions, 'channels' | 'ledger' | 'relay' | 'log'>;
+
 export function resolver(options: ResolverOptions): Worker {
   const { gate, isOurTurn, log } = options;
   const resolveEach = eachSale(gate, async (watch) => {
@@ -41,7 +44,7 @@ export function resolver(options: ResolverOptions): Worker {
   });
 }
 
-async function resolvePins(options: ResolverOptions, saleNumber: number): Promise<void> {
+export async function resolvePins(options: Resolving, saleNumber: number): Promise<void> {
   const channel = options.channels.of(saleNumber);
   const { epoch } = channel;
   const due = await channel.store.duePins(BATCH);
@@ -54,8 +57,8 @@ async function resolvePins(options: ResolverOptions, saleNumber: number): Promis
   await options.relay.catchUpFromStore(channel);
 }
 
-async function resolvePends(
-  { channels, ledger, relay, log }: ResolverOptions,
+export async function resolvePends(
+  { channels, ledger, relay, log }: Resolving,
   saleNumber: number,
 ): Promise<void> {
   const channel = channels.of(saleNumber);
