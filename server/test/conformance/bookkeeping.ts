@@ -2,7 +2,7 @@
 // holds the store to them after every step. What it checks are the promises that no list of examples exhausts:
 // never oversold, never over the cap, resolved once, every transition on record, stock equal to its movements.
 import { expect } from 'bun:test';
-import type { LedgerEntry, Transition } from '../../src/domain/sale-store.ts';
+import type { LedgerEntry, Pend, PendReply, Transition } from '../../src/domain/sale-store.ts';
 import type { Moment } from './play.ts';
 
 type Standing = 'active' | 'confirming' | 'confirmed' | 'freed';
@@ -13,7 +13,7 @@ interface Life {
 }
 
 interface Account {
-  readonly total: number;
+  total: number;
   readonly cap: number | null;
   reserved: number;
   sold: number;
@@ -23,6 +23,7 @@ interface Account {
 const MOVES = {
   confirming: { from: ['active'], to: 'confirming' },
   unpinned: { from: ['confirming'], to: 'active' },
+  extended: { from: ['active'], to: 'active' },
   released: { from: ['active'], to: 'freed' },
   expired: { from: ['active'], to: 'freed' },
 } as const satisfies Record<string, { from: readonly Standing[]; to: Standing }>;
@@ -33,10 +34,15 @@ export class Bookkeeping {
   private readonly lives = new Map<string, Life>();
   private readonly accounts = new Map<string, Account>();
   private readonly held = new Map<string, number>();
+  /** Units set aside, by operation: no transition tells of them, only the replies. */
+  private readonly aside = new Map<string, Pend>();
 
-  check({ state, entries }: Moment): void {
+  check({ step, pend, reply, state, entries }: Moment): void {
+    if (state === null) return;
     for (const transition of state.pending) if (transition.seq > this.seq) this.follow(transition);
     for (; this.applied < state.snapshot.applied; this.applied++) this.enter(entries[this.applied]);
+    if (pend !== null && reply !== null && step.do === 'pend') this.setAside(pend, reply as PendReply);
+    if (pend !== null && step.do === 'unpend' && reply === true) this.giveBack(pend);
     expect(this.seq).toBe(state.snapshot.seq);
 
     const books = [...this.accounts].map(([sku, { total, reserved, sold, cap }]) => ({
@@ -75,6 +81,11 @@ export class Bookkeeping {
       this.accounts.set(entry.sku, { total: entry.total, cap: entry.maxPerCustomer, reserved: 0, sold: 0 });
       return;
     }
+    if (entry.kind === 'stock-changed') {
+      const setAside = entry.operationId !== null && this.aside.delete(entry.operationId);
+      if (!setAside) this.account(entry.sku).total += entry.delta;
+      return;
+    }
     if (entry.kind === 'settings-changed' || entry.kind === 'closed') return;
 
     // A life that the ledger knows and the store has lost keeps its number.
@@ -88,6 +99,22 @@ export class Bookkeeping {
       this.move(entry, { reserved: -1, sold: 0, held: -1 });
       life.standing = 'freed';
     }
+  }
+
+  /** Never from units that are reserved or sold. */
+  private setAside(pend: Pend, { kind }: PendReply): void {
+    if (kind !== 'pended' || this.aside.has(pend.operationId)) return;
+    const account = this.account(pend.sku);
+    account.total -= pend.quantity;
+    expect(account.reserved + account.sold).toBeLessThanOrEqual(account.total);
+    this.aside.set(pend.operationId, pend);
+  }
+
+  private giveBack({ operationId }: Pend): void {
+    const pend = this.aside.get(operationId);
+    if (pend === undefined) throw new Error('units were given back that were not set aside');
+    this.account(pend.sku).total += pend.quantity;
+    this.aside.delete(operationId);
   }
 
   /** At the moment of a grant: not a unit more than there is, not one more than the customer may have. */

@@ -28,9 +28,9 @@ test('random-sequences-reach-every-answer', async () => {
   const answers = new Set<string>();
   for (const sequence of fc.sample(sequences(MAX_STEPS), { seed: 1, numRuns: 100 })) {
     await watchStore(await makeModel(), sequence, ({ step, reply, state }) => {
-      if (!Array.isArray(reply)) return;
-      for (const { kind } of reply) answers.add(`${step.do}: ${kind}`);
-      if (state.snapshot.items.some((item) => item.reserved + item.sold > item.total))
+      for (const one of Array.isArray(reply) ? reply : [reply])
+        answers.add(`${step.do}: ${one?.kind ?? one}`);
+      if (state?.snapshot.items.some((item) => item.reserved + item.sold > item.total))
         answers.add('overdrawn');
     });
   }
@@ -48,6 +48,9 @@ test('random-sequences-reach-every-answer', async () => {
     ...[...reserve, 'short', 'unknown-sku'].map((kind) => `reserve: ${kind}`),
     ...[...resolved, 'pinned'].map((kind) => `pin: ${kind}`),
     ...[...resolved, 'confirming'].map((kind) => `release: ${kind}`),
+    ...[...resolved, 'extended', 'limit-reached', 'confirming'].map((kind) => `extend: ${kind}`),
+    ...['pended', 'in-use', 'unknown-sku'].map((kind) => `pend: ${kind}`),
+    ...['unpend', 'unload'].flatMap((what) => [`${what}: true`, `${what}: false`]),
     'overdrawn',
   ];
   expect(expected.filter((answer) => !answers.has(answer))).toEqual([]);

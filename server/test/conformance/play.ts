@@ -2,19 +2,21 @@
 // reply and then the whole visible state compared. Beside the stores stands a small ledger that decides and numbers.
 import { fingerprint, Ids } from '../../src/domain/ids.ts';
 import { type Line, packLines, type ReservationRecord } from '../../src/domain/reservation.ts';
-import type {
-  LedgerEntry,
-  ReadReply,
-  ReservationRef,
-  ReserveCommand,
-  ReserveReply,
-  SaleStore,
-  StockSnapshot,
-  Transition,
+import {
+  type LedgerEntry,
+  NotReady,
+  type Pend,
+  type ReadReply,
+  type ReservationRef,
+  type ReserveCommand,
+  type ReserveReply,
+  type SaleStore,
+  type StockSnapshot,
+  type Transition,
 } from '../../src/domain/sale-store.ts';
 import { difference } from './difference.ts';
 import { type Attempt, CUSTOMERS, KEYS, SKUS, type Step, type Target } from './random.ts';
-import { ALL, address, type Fact, itemAdded, START_MS, type StoreUnderTest } from './stage.ts';
+import { ALL, address, customer, type Fact, itemAdded, START_MS, type StoreUnderTest } from './stage.ts';
 
 // Real ids: mixed case, so that an order by locale instead of bytes shows.
 const ids = new Ids(Buffer.alloc(32, 'conformance'));
@@ -42,7 +44,10 @@ export interface VisibleState {
 export interface Moment {
   readonly step: Step;
   readonly reply: unknown;
-  readonly state: VisibleState;
+  /** The units that it is about, if it sets aside or gives back. */
+  readonly pend: Pend | null;
+  /** Null once the sale is unloaded. */
+  readonly state: VisibleState | null;
   readonly entries: readonly LedgerEntry[];
 }
 
@@ -82,8 +87,9 @@ async function perform(
       `${where}: the states differ at state`,
       await Promise.all(stores.map(({ store }) => visible(store))),
     );
+    watch({ step, reply, pend: play.pendOf(step), state, entries: play.entries });
+    if (state === null) return;
     play.learn(step, reply, state);
-    watch({ step, reply, state, entries: play.entries });
   }
 }
 
@@ -96,14 +102,18 @@ function same<T>(where: string, seen: readonly T[]): T {
   return first as T;
 }
 
-async function visible(store: SaleStore): Promise<VisibleState> {
-  const snapshot = await store.snapshot();
+/** Null if the sale is not in the store (any more). */
+async function visible(store: SaleStore): Promise<VisibleState | null> {
+  // Asked at once: the round trips are what a comparison costs.
+  const asked = Promise.all([store.snapshot(), store.read(ALL_IDS), store.pending(ALL)]);
+  const answered = await asked.catch((error: unknown) => {
+    if (error instanceof NotReady) return null;
+    throw error;
+  });
+  if (answered === null) return null;
+  const [snapshot, reads, pending] = answered;
   const items = [...snapshot.items].sort((a, b) => (a.sku < b.sku ? -1 : 1)); // their order is nobody's promise
-  return {
-    snapshot: { ...snapshot, items },
-    reads: await store.read(ALL_IDS),
-    pending: await store.pending(ALL),
-  };
+  return { snapshot: { ...snapshot, items }, reads, pending };
 }
 
 type Call = (store: SaleStore) => Promise<unknown>;
@@ -116,6 +126,9 @@ class Play {
   /** The register: lives the ledger has decided on, first writer wins. */
   private readonly register = new Set<string>();
   private readonly stock = new Map<string, { total: number; sold: number }>();
+  private readonly pends = new Map<string, Pend>();
+  /** What the ledger has decided on operations. */
+  private readonly operations = new Map<string, 'applied' | 'refused'>();
   private state: VisibleState | null = null;
   private readonly seqAfterStep: number[] = [];
   private ghosts = 0;
@@ -139,6 +152,27 @@ class Play {
         return (store) => store.unpin(step.targets.map(refOf));
       case 'release':
         return (store) => store.release(step.targets.map(refOf));
+      case 'extend': {
+        const { seconds, maxExtensions, maxLifetimeSeconds } = step;
+        const bounds = { seconds, maxExtensions, maxLifetimeSeconds };
+        return (store) => store.extend(step.targets.map((target) => ({ ...refOf(target), ...bounds })));
+      }
+      case 'pend':
+      case 'unpend':
+        return this.pendCall(step.do, this.pendOf(step));
+      case 'due-pends':
+        return async (store) =>
+          (await store.duePends()).sort((a, b) => (a.operationId < b.operationId ? -1 : 1));
+      case 'take-out':
+        return this.takeOut(step);
+      case 'bring-in': {
+        const [sku, stock] = this.itemAt(step.sku);
+        if (stock === undefined) return nothing;
+        stock.total += step.quantity;
+        return this.enter({ kind: 'stock-changed', sku, delta: step.quantity, operationId: null });
+      }
+      case 'unload':
+        return (store) => store.unload();
       case 'expire':
         return (store) => store.expire(step.limit);
       case 'due-pins':
@@ -183,6 +217,45 @@ class Play {
     this.seqAfterStep.push(state.snapshot.seq);
     if (step.do !== 'reserve') return;
     for (const one of reply as ReserveReply[]) if (one.kind === 'reserved') this.granted.push(one.record);
+  }
+
+  /** The units that a step sets aside or gives back: an operation is about the same ones whenever it is named. */
+  pendOf(step: Step): Pend | null {
+    if (step.do === 'pend') {
+      const sku = SKUS[step.sku] ?? '';
+      const known = this.pends.get(step.operation);
+      const pend = known ?? { operationId: customer(step.operation), sku, quantity: step.quantity };
+      this.pends.set(step.operation, pend);
+      return pend;
+    }
+    return step.do === 'unpend' ? (this.pends.get(step.operation) ?? null) : null;
+  }
+
+  /** As an operator's process and the resolver call: nothing is set aside or given back once the ledger let it go. */
+  private pendCall(what: 'pend' | 'unpend', pend: Pend | null): Call {
+    if (pend === null || this.operations.get(pend.operationId) === 'applied') return nothing;
+    if (what === 'pend') return (store) => store.pend(pend);
+    this.operations.set(pend.operationId, 'refused');
+    return (store) => store.unpend(pend.operationId);
+  }
+
+  /** By the ledger's register: each operation once, and never below what is sold. */
+  private takeOut({ operation, sku: index, quantity }: Extract<Step, { do: 'take-out' }>): Call {
+    const operationId = customer(operation);
+    const asked = this.pends.get(operation) ?? { operationId, sku: SKUS[index] ?? '', quantity };
+    const stock = this.stock.get(asked.sku);
+    if (stock === undefined || this.operations.has(operationId)) return nothing;
+    this.pends.set(operation, asked);
+    const fits = stock.sold <= stock.total - asked.quantity;
+    this.operations.set(operationId, fits ? 'applied' : 'refused');
+    if (!fits) return nothing;
+    stock.total -= asked.quantity;
+    return this.enter({ kind: 'stock-changed', sku: asked.sku, delta: -asked.quantity, operationId });
+  }
+
+  private itemAt(index: number): [string, { total: number; sold: number } | undefined] {
+    const sku = SKUS[index] ?? '';
+    return [sku, this.stock.get(sku)];
   }
 
   private enter(fact: Fact): Call {

@@ -6,6 +6,8 @@ export const CUSTOMERS = ['ann', 'bob', 'cleo'] as const;
 export const KEYS = ['k1', 'k2', 'k3', 'k4'] as const;
 export const SKUS = ['A', 'b.2', 'C_3-x'] as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** Attempts of operators to take units out. */
+export const OPERATIONS = ['o1', 'o2', 'o3', 'o4', 'o5'] as const;
 const ADDRESSES = ['', 'home', 'cafe'] as const;
 
 /** Whose reservation, under which key, and who asks for it: mostly its own customer. */
@@ -32,7 +34,22 @@ export type Step =
       readonly perAddress: number;
     }
   | { readonly do: 'pin' | 'unpin' | 'release'; readonly targets: readonly Target[] }
+  | {
+      readonly do: 'extend';
+      readonly targets: readonly Target[];
+      readonly seconds: number;
+      readonly maxExtensions: number;
+      readonly maxLifetimeSeconds: number;
+    }
   | { readonly do: 'expire' | 'due-pins' | 'purge'; readonly limit: number }
+  /** An operator sets units aside. */
+  | { readonly do: 'pend'; readonly operation: string; readonly sku: number; readonly quantity: number }
+  /** They are given back, unless the ledger has let them go: then nothing is done. */
+  | { readonly do: 'unpend'; readonly operation: string }
+  | { readonly do: 'due-pends' }
+  /** The ledger lets units go that were set aside, here or in a store that was lost; refused below what is sold. */
+  | { readonly do: 'take-out'; readonly operation: string; readonly sku: number; readonly quantity: number }
+  | { readonly do: 'bring-in'; readonly sku: number; readonly quantity: number }
   /** The ledger decides on one of the reservations granted so far; `ghost`: on a life this store never saw. */
   | {
       readonly do: 'decide';
@@ -51,7 +68,9 @@ export type Step =
   /** Sends `count` entries from the next unapplied one on, beginning `behind` earlier or `ahead` later. */
   | { readonly do: 'apply'; readonly behind: number; readonly ahead: number; readonly count: number }
   /** The journal has everything but what the last `keep` steps wrote: a writer trims whole batches only. */
-  | { readonly do: 'trim'; readonly keep: number };
+  | { readonly do: 'trim'; readonly keep: number }
+  /** If it succeeds it is the last step. */
+  | { readonly do: 'unload' };
 
 const name = fc.constantFrom(...CUSTOMERS);
 
@@ -79,6 +98,10 @@ const attempt: fc.Arbitrary<Attempt> = fc
 const limit = fc.integer({ min: 1, max: 5 });
 const batch = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: 5 });
 
+const operation = fc.constantFrom(...OPERATIONS);
+const sku = fc.nat(SKUS.length - 1);
+const few = fc.integer({ min: 1, max: 4 });
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(20, {
     do: fc.constant('reserve' as const),
@@ -89,6 +112,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(8, { do: fc.constant('pin' as const), targets: batch(target) }),
   weighted(4, { do: fc.constant('unpin' as const), targets: batch(target) }),
   weighted(4, { do: fc.constant('release' as const), targets: batch(target) }),
+  weighted(5, {
+    do: fc.constant('extend' as const),
+    targets: batch(target),
+    seconds: fc.constantFrom(1, 10, 30),
+    maxExtensions: fc.constantFrom(0, 1, 1, 2),
+    maxLifetimeSeconds: fc.constantFrom(60, 70, 900),
+  }),
+  weighted(4, { do: fc.constant('pend' as const), operation, sku, quantity: few }),
+  weighted(2, { do: fc.constant('unpend' as const), operation }),
+  weighted(2, { do: fc.constant('due-pends' as const) }),
+  weighted(3, { do: fc.constant('take-out' as const), operation, sku, quantity: few }),
+  weighted(1, { do: fc.constant('bring-in' as const), sku, quantity: few }),
   weighted(3, { do: fc.constantFrom('expire' as const, 'due-pins' as const), limit }),
   weighted(2, { do: fc.constant('purge' as const), limit }),
   weighted(6, {
@@ -130,9 +165,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(6, { do: fc.constant('wait-for-next-deadline' as const), offsetMs: fc.constantFrom(-1, 0, 0, 1) }),
 );
 
+/** How a sale ends, more or less in good order. */
+const ending: fc.Arbitrary<Step[]> = fc
+  .tuple(
+    ...(
+      [
+        { do: 'close-sale' },
+        { do: 'apply', behind: 0, ahead: 0, count: 100 },
+        { do: 'wait', ms: 60_000 },
+        { do: 'expire', limit: 100 },
+        { do: 'trim', keep: 0 },
+        { do: 'wait', ms: DAY_MS },
+      ] as const satisfies readonly Step[]
+    ).map((one) => mostly<Step, null>(one, fc.constant(null), 30)),
+  )
+  .map((steps) => [...steps.filter((one) => one !== null), { do: 'unload' }]);
+
 /** Sequences of up to `maxSteps`; they shrink by dropping steps and by simpler ones. */
 export function sequences(maxSteps: number): fc.Arbitrary<Step[]> {
-  return fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' });
+  const life = fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' });
+  return fc.tuple(life, mostly([], ending, 4)).map(([steps, end]) => [...steps, ...end]);
 }
 
 /** The usual value, and once in `freq` + 1 times another. */

@@ -3,11 +3,14 @@
 import { describe } from 'bun:test';
 import { confirming } from './confirming.ts';
 import { deadlines } from './deadlines.ts';
+import { extending } from './extending.ts';
 import { ledgerEntries } from './ledger-entries.ts';
 import { outbox } from './outbox.ts';
 import { rateWindows } from './rate-windows.ts';
 import { reserving } from './reserving.ts';
 import type { MakeStore } from './stage.ts';
+import { stockGoingOut } from './stock-going-out.ts';
+import { unloading } from './unloading.ts';
 
 export function describeSaleStore(name: string, makeStore: MakeStore): void {
   describe(`${name}: a sale's stock`, () => {
@@ -15,7 +18,10 @@ export function describeSaleStore(name: string, makeStore: MakeStore): void {
     describe('rate windows', () => rateWindows(makeStore));
     describe('deadlines', () => deadlines(makeStore));
     describe('confirming and releasing', () => confirming(makeStore));
+    describe('extending', () => extending(makeStore));
     describe('ledger entries', () => ledgerEntries(makeStore));
+    describe('stock going out', () => stockGoingOut(makeStore));
     describe('outbox and purge', () => outbox(makeStore));
+    describe('unloading', () => unloading(makeStore));
   });
 }
