@@ -18,6 +18,8 @@ import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
 
 /** Many tests wait for stores and clocks more than they compute; more than this many files would get in each other's way. */
 const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
+/** Of a file whose tests say that they may run together. */
+const TESTS_AT_A_TIME = 4;
 /** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
 const TEST_LIMIT_MS = 30_000;
 /** What ends with the run may take a moment to be gone. */
@@ -50,8 +52,9 @@ process.exitCode = success ? 0 : code || 1;
 async function runTests(args) {
   const [name, value] = mark.split('=');
   const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
+  const limits = [`--timeout=${TEST_LIMIT_MS}`, `--max-concurrency=${TESTS_AT_A_TIME}`];
   const runner = args.length > 0 ? args : [`--parallel=${FILES_AT_A_TIME}`];
-  const child = spawn(findBun(), ['test', `--timeout=${TEST_LIMIT_MS}`, ...runner], {
+  const child = spawn(findBun(), ['test', ...limits, ...runner], {
     cwd: root,
     env: { ...bunEnvironment(process.env), ...colors, [name]: value, HOLDFAST_TEST_SEED: seed },
     stdio: ['inherit', 'pipe', 'pipe'],

@@ -34,7 +34,7 @@ test('help, by any name, on stdout', async () => {
   }
 });
 
-for (const name of ['serve', 'race', 'token']) {
+for (const name of ['serve', 'race', 'token', 'audit', 'reconcile']) {
   test(`help of ${name}`, async () => {
     const asked = await holdfast(name, '--help');
     expect(asked.out).toStartWith(`Usage: holdfast ${name}`);

@@ -33,7 +33,7 @@ async function run(
   return { code, out, err };
 }
 
-/** Small and short: one second of TTL, so that what vanishes is back soon. */
+/** Small and short: two seconds of TTL, so that what vanishes is back soon, and a slow machine is not too late. */
 const raceOn = (service: FakeService, ...more: string[]) =>
   run([
     '--url',
@@ -41,7 +41,7 @@ const raceOn = (service: FakeService, ...more: string[]) =>
     '--operator-token',
     OPERATOR_TOKEN,
     '--ttl-seconds',
-    '1',
+    '2',
     '--shoppers',
     '60',
     ...more,
