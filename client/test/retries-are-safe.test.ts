@@ -169,6 +169,9 @@ test('a calm hour does not save up retries for a storm, and the floor comes back
     return taken;
   };
   expect(takeAll()).toBe(100);
+  // What the calls put in counts as given back: ten seconds of the floor.
+  nowMs += 10_000;
+  expect(takeAll()).toBe(0);
   nowMs += 3000;
   expect(takeAll()).toBe(3);
   nowMs += 3_600_000;

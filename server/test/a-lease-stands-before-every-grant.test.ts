@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
 import { NotReady, type SaleSettings } from '../src/domain/sale-store.ts';
 import { connectRedis, untilConnected } from '../src/stock/connect.ts';
-import { saleKeys } from '../src/stock/keys.ts';
+import { saleKey, saleKeys } from '../src/stock/keys.ts';
 import { identify, loadLibrary, type StoreIdentity } from '../src/stock/library.ts';
 import { SaleRebuild } from '../src/stock/rebuild.ts';
 import { SaleStock } from '../src/stock/sale-stock.ts';
@@ -88,6 +88,11 @@ async function expectAllRefused(saleNumber: number, epoch: number, why: string):
     expect((error as Error).message).toContain(why);
   }
   expect(await everything(saleNumber)).toEqual(before);
+}
+
+async function reloadLibrary(): Promise<void> {
+  await redis.call('FUNCTION', 'FLUSH');
+  await loadLibrary(redis);
 }
 
 async function everything(saleNumber: number): Promise<(string | undefined)[]> {
@@ -194,6 +199,52 @@ describe('a rebuild', () => {
     expect(await everything(saleNumber)).toEqual(before);
     await newer.apply([entry]);
     await newer.finish(0, null);
+  });
+
+  test('stops-where-its-lease-or-its-mark-in-the-sale-is-gone', async () => {
+    const losses: readonly ((meta: string) => Promise<unknown>)[] = [
+      () => reloadLibrary(), // as a restart between two chunks: no lease of any kind is left
+      (meta) => redis.hset(meta, 'chunk', '0'), // as a copy of the sale from before the chunk
+      (meta) => redis.hset(meta, 'building', '9'),
+    ];
+    for (const lose of losses) {
+      const saleNumber = await leased(1);
+      const rebuild = new SaleRebuild(redis, saleNumber, 2);
+      await rebuild.begin(identity);
+      await rebuild.apply([entry]);
+      await lose(saleKey(saleNumber, 'meta'));
+      const before = await everything(saleNumber);
+      for (const step of [() => rebuild.apply([{ ...entry, seq: 3 }]), () => rebuild.finish(0, null)])
+        await expect(step()).rejects.toBeInstanceOf(NotReady);
+      expect(await everything(saleNumber)).toEqual(before);
+    }
+  });
+
+  test('empties-nothing-unless-it-is-the-one-that-has-begun', async () => {
+    for (const lose of [reloadLibrary, (meta: string) => redis.hset(meta, 'building', '9')]) {
+      const saleNumber = await leased(1);
+      const rebuild = new SaleRebuild(redis, saleNumber, 2);
+      await rebuild.begin(identity);
+      await lose(saleKey(saleNumber, 'meta'));
+      const before = await everything(saleNumber);
+      await expect(rebuild.clear()).rejects.toThrow('this rebuild is over');
+      expect(await everything(saleNumber)).toEqual(before);
+    }
+  });
+
+  test('does-not-begin-behind-a-later-one-though-the-server-has-forgotten-every-lease', async () => {
+    const granted = await leased(3);
+    const begun = await leased(3);
+    await new SaleRebuild(redis, begun, 5).begin(identity);
+    await reloadLibrary();
+    for (const epoch of [2, 3])
+      await expect(new SaleRebuild(redis, granted, epoch).begin(identity)).rejects.toThrow(
+        'a newer epoch was granted',
+      );
+    await expect(new SaleRebuild(redis, begun, 4).begin(identity)).rejects.toThrow(
+      'a newer rebuild has begun',
+    );
+    await new SaleRebuild(redis, begun, 6).begin(identity);
   });
 
   test('takes-no-chunk-twice-and-none-out-of-order', async () => {

@@ -46,7 +46,8 @@ async function journalAll(saleNumber: number): Promise<void> {
 async function ageResolutions(saleNumber: number): Promise<void> {
   const key = saleKey(saleNumber, 'done');
   for (const member of await rooms.redis.zrange(key, '0', '-1')) {
-    if (member !== '@') await rooms.redis.call('ZADD', key, 'XX', String(Date.now() - 24 * 3600 * 1000 - 1), member);
+    if (member !== '@')
+      await rooms.redis.call('ZADD', key, 'XX', String(Date.now() - 24 * 3600 * 1000 - 1), member);
   }
 }
 

@@ -33,6 +33,7 @@ describe('an empty environment', () => {
       databaseUrl: null,
       dataDir: `${process.cwd()}/.holdfast`,
       redisFsync: 'always',
+      redisReplicas: null,
       workers: 1,
       tokens: { key: null, issuer: 'holdfast', audience: 'holdfast-api', demoIssuer: true },
       reservationTtlSeconds: 300,
@@ -60,6 +61,7 @@ describe('a good value is taken as it is', () => {
       { port: 0, host: '0.0.0.0' },
     ],
     [{ HOST: '::1' }, { host: '::1' }],
+    [{ HOLDFAST_REDIS_REPLICAS: '2' }, { redisReplicas: 2 }],
     [{ HOST: 'holdfast.internal' }, { host: 'holdfast.internal' }],
     [
       { REDIS_URL: 'rediss://user:pw@redis.example:6380/0' },

@@ -6,6 +6,7 @@ import { Ids } from '../src/domain/ids.ts';
 import type { ItemRow, Order, SaleRow, StockChange } from '../src/domain/ledger-facts.ts';
 import type { ReservationRecord } from '../src/domain/reservation.ts';
 import { createHttp, type HttpDeps } from '../src/http/http.ts';
+import type { ReconcileVerb } from '../src/reservations/reconciler.ts';
 import type { ReservationVerbs, ReservationView } from '../src/reservations/reservations.ts';
 import type { ItemView, SaleVerbs, SaleView } from '../src/sales/sales.ts';
 
@@ -110,6 +111,8 @@ export interface FakeWorld {
   readonly errors: { fields: Readonly<Record<string, unknown>>; message: string }[];
   readonly reserves: string[];
   readonly responses: { route: string; status: number }[];
+  /** When requests ran out of time. */
+  readonly timeouts: number[];
   fetch(request: Request): Promise<Response>;
   /** Sends a request; `path` begins with a slash. */
   send(path: string, init?: SendInit): Promise<Response>;
@@ -133,6 +136,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
   const errors: FakeWorld['errors'] = [];
   const reserves: string[] = [];
   const responses: FakeWorld['responses'] = [];
+  const timeouts: number[] = [];
   const reservations: ReservationVerbs = {
     reserve: async () => ok({ view: VIEW, replayed: false }),
     read: async () => ok(VIEW),
@@ -155,6 +159,10 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     close: async () => ok({ ...SALE_VIEW, row: { ...SALE_ROW, closedAtMs: CREATED_AT_MS } }),
     ...options.sales,
   };
+  const reconciler: ReconcileVerb = {
+    reconcile: async () => ok({ ranAtMs: CREATED_AT_MS, sales: [], next: null }),
+    ...options.reconciler,
+  };
   const generalLimit = options.generalLimit ?? (async () => null);
   const http = createHttp({
     ids,
@@ -169,10 +177,12 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     metrics: {
       onReserve: (outcome) => reserves.push(outcome),
       onResponse: (route, status) => responses.push({ route, status }),
+      onTimeout: () => timeouts.push(performance.now()),
     },
     ...options,
     reservations: remembering(reservations, asked),
     sales: remembering(sales, asked),
+    reconciler: remembering(reconciler, asked),
     generalLimit: (customerKey, address) => {
       asked.push({ verb: 'generalLimit', with: [customerKey, address] });
       return generalLimit(customerKey, address);
@@ -183,6 +193,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     errors,
     reserves,
     responses,
+    timeouts,
     fetch: (request) => http.fetch(request, PEER),
     async send(path, { method = 'GET', headers = {}, body, token = null, peer = PEER } = {}) {
       const all = new Headers(headers);

@@ -7,6 +7,9 @@ import { Dice, item, type LedgerStage, ledgerStage, makeSale, pinned, request } 
 
 const { parameters, label } = announced(1);
 
+/** As many as the ledger has: more would wait for one, and not for the row. */
+const CONNECTIONS = 10;
+
 let stage: LedgerStage;
 
 beforeAll(async () => {
@@ -163,7 +166,15 @@ describe('under concurrency', () => {
     const asked = dice.shuffled([...carts, ...carts]);
     const batches: ConfirmRequest[][] = [];
     while (asked.length > 0) batches.push(asked.splice(0, 1 + dice.roll(24)));
-    const decided = await Promise.all(batches.map((batch) => stage.ledger.confirm(sale, 0, batch)));
+    const decided: ConfirmDecision[][] = [];
+    let next = 0;
+    const decideSome = async () => {
+      while (next < batches.length) {
+        const index = next++;
+        decided[index] = await stage.ledger.confirm(sale, 0, batches[index] ?? []);
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, decideSome));
 
     const byReservation = new Map<string, Set<string>>();
     for (const [index, batch] of batches.entries()) {

@@ -169,7 +169,7 @@ describe('a connection', () => {
     const proxy = await proxyTo(stage.url);
     const ledger = another(proxy.url, 2);
     const asked = request(stage, sale, 'ann', 'k', [{ sku: 'HOLE', quantity: 1 }]);
-    await Promise.all([ledger.check(), ledger.check()]);
+    await Promise.all([ledger.lineages(), ledger.lineages()]);
     proxy.onAnswer = 'swallow';
     const [write, read] = await Promise.all([
       failure(ledger.confirm(sale, 0, [asked])),

@@ -146,6 +146,29 @@ describe('an epoch', () => {
   });
 });
 
+describe('an append', () => {
+  test('does not wait for a confirmation that is under way', async () => {
+    const sale = await makeSale(stage, [item('BESIDE', 1)]);
+    const blocker = await stage.sql.reserve();
+    try {
+      // The confirmation has the sale's row, and waits for the item's.
+      await blocker`BEGIN`;
+      await blocker`SELECT 1 FROM holdfast.item WHERE sale = ${sale} FOR UPDATE`;
+      const asked = request(stage, sale, 'ann', 'k', [{ sku: 'BESIDE', quantity: 1 }]);
+      const confirming = stage.ledger.confirm(sale, 0, [asked]);
+      const waiting = async () =>
+        (await ledgerSessions(stage.sql)).filter((session) => session.wait_event_type === 'Lock').length;
+      await until('the confirmation waits', async () => (await waiting()) === 1);
+      await stage.ledger.appendTransitions(sale, 0, reserved(sale, 1, 3));
+      expect(await waiting()).toBe(1);
+      await blocker`ROLLBACK`;
+      expect((await confirming)[0]?.kind).toBe('confirmed');
+    } finally {
+      blocker.release();
+    }
+  });
+});
+
 describe('the rebuild lock', () => {
   test('is held by one at a time, and free again after work that failed', async () => {
     const sale = await makeSale(stage, [item('LOCKED', 1)]);

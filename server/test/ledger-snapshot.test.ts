@@ -5,10 +5,12 @@ import type { ConfirmRequest } from '../src/domain/ledger-facts.ts';
 import type { ReservationState } from '../src/domain/reservation.ts';
 import { REPLAY_KEPT_MS, type Transition, type TransitionKind } from '../src/domain/sale-store.ts';
 import { announced } from './conformance/seed.ts';
+import { until } from './harness/until.ts';
 import {
   Dice,
   item,
   type LedgerStage,
+  ledgerSessions,
   ledgerStage,
   makeSale,
   pinned,
@@ -215,4 +217,25 @@ describe('the journal remembers', () => {
     expect(await stage.ledger.reservation('rsv_not-an-id')).toBeNull();
     expect(await stage.ledger.order('ord_not-an-id')).toBeNull();
   });
+});
+
+test('a cold snapshot is of one moment, whatever is committed while it is read', async () => {
+  const sale = await makeSale(stage, [item('MOMENT', 9)]);
+  const blocker = await stage.sql.reserve();
+  try {
+    await blocker`BEGIN`;
+    await blocker`LOCK TABLE holdfast.customer_item IN ACCESS EXCLUSIVE MODE`;
+    const reading = stage.ledger.coldSnapshot(sale);
+    // It has read the sale and its items, and waits for what customers have bought; the journal comes after that.
+    await until('the snapshot waits', async () =>
+      (await ledgerSessions(stage.sql)).some((session) => session.wait_event_type === 'Lock'),
+    );
+    const late = request(stage, sale, 'late', 'k', [{ sku: 'MOMENT', quantity: 1 }]);
+    await stage.ledger.appendTransitions(sale, 0, [transition(late, 'reserved', 1, Date.now())]);
+    await blocker`ROLLBACK`;
+    expect(await reading).toMatchObject({ lastSeq: 0, reservations: [] });
+    expect(await stage.ledger.coldSnapshot(sale)).toMatchObject({ lastSeq: 1 });
+  } finally {
+    blocker.release();
+  }
 });

@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test';
 import { SQL } from 'bun';
 import { Ledger } from '../src/ledger/ledger.ts';
-import { oneWinner, type RaceAnswers, type Winner } from './harness/one-winner.ts';
+import { answered, oneWinner, type RaceAnswers, type Winner } from './harness/one-winner.ts';
 import { seed, seededRandom } from './harness/seeded-random.ts';
 import { Caller, makeSale, type Reply } from './harness/service.ts';
 import { sharedService } from './harness/shared-service.ts';
@@ -51,7 +51,7 @@ function drawPlan(random: () => number): Plan {
 }
 
 async function race(plan: Plan, shopper: Caller, sku: string): Promise<{ id: string; winner: Winner }> {
-  const held = await shopper.reserve({ [sku]: 1 });
+  const held = await answered(() => shopper.reserve({ [sku]: 1 }, 'race-key'));
   expect(held.status).toBe(201);
   const id = held.body.reservation_id;
   const deadlineMs = Date.parse(held.body.expires_at);
@@ -70,8 +70,10 @@ async function race(plan: Plan, shopper: Caller, sku: string): Promise<{ id: str
 }
 
 function act(shopper: Caller, verb: Verb, id: string): Promise<Reply> {
-  if (verb === 'confirm') return shopper.confirm(id);
-  return verb === 'release' ? shopper.release(id) : shopper.get(`/api/v1/reservations/${id}`);
+  return answered(() => {
+    if (verb === 'confirm') return shopper.confirm(id);
+    return verb === 'release' ? shopper.release(id) : shopper.get(`/api/v1/reservations/${id}`);
+  });
 }
 
 test(

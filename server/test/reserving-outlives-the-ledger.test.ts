@@ -16,6 +16,7 @@ let redis: TestStore;
 let database: FreshDatabase;
 let rooms: Rooms;
 let mood: Mood = 'well';
+let slowlyByMs = 0;
 /** What the ledger was asked while it was silent: answered at the end, so that nothing is left waiting. */
 const unanswered: (() => void)[] = [];
 
@@ -35,7 +36,11 @@ beforeAll(async () => {
     redisUrl: redis.url,
     databaseUrl: database.url,
     instead: (real) => ({
-      lineages: () => moody<SaleLineage[]>(() => real.lineages()),
+      lineages: async () => {
+        const rows = await moody<SaleLineage[]>(() => real.lineages());
+        if (slowlyByMs > 0) await Bun.sleep(slowlyByMs);
+        return rows;
+      },
       lineage: (saleNumber) => moody(() => real.lineage(saleNumber)),
       confirm: (...args) => moody(() => real.confirm(...args)),
     }),
@@ -74,6 +79,25 @@ describe('reserve', () => {
       }
     });
   }
+
+  test('is-under-a-lease-counted-from-before-the-ledger-was-asked', async () => {
+    const saleNumber = await openSale(rooms, { counted: 1 });
+    const { store } = rooms.channels.of(saleNumber);
+    const goneBy = (what: string) =>
+      until(what, () =>
+        store.snapshot().then(
+          () => false,
+          () => true,
+        ),
+      );
+    await goneBy('no lease is left');
+    const beganAtMs = performance.now();
+    slowlyByMs = 300; // the ledger says who may grant, but late: meanwhile another may have become it
+    await rooms.gate.renew();
+    slowlyByMs = 0;
+    await goneBy('the lease has ended');
+    expect(performance.now() - beganAtMs).toBeLessThan(LEASE_MS + 150);
+  });
 
   test('needs-no-ledger-for-an-item-that-this-process-never-sold', async () => {
     await openSale(rooms, { 'never met': 1, 'nor this': 1 });

@@ -2,6 +2,8 @@
 // elsewhere the service starts, and says in /readyz that it should take no traffic.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { SQL } from 'bun';
+import { connectRedis } from '../src/stock/connect.ts';
+import { PRIMARY_LINES, startReplica } from './harness/replicas.ts';
 import { startService, stopServices } from './harness/service.ts';
 import { freshDatabase, startPostgres, startRedis, type TestStore } from './harness/stores.ts';
 
@@ -54,6 +56,28 @@ describe('on a store that may forget', () => {
       }
     });
   }
+
+  test('a-Redis-that-goes-on-without-its-replicas-is-warned-of-and-not-refused', async () => {
+    const words = /takes writes without them.*Set min-replicas-to-write/;
+    const primary = await startRedis({ configLines: PRIMARY_LINES });
+    const replica = await startReplica(primary);
+    const stores = { redisUrl: primary.url, databaseUrl: postgres.url };
+    const admin = connectRedis(primary.url, () => undefined);
+    try {
+      const service = await startService({ ...stores, env: { NODE_ENV: 'production' } });
+      expect(await readiness(service.url)).toMatchObject({ status: 200 });
+      expect(service.log()).toMatch(words);
+      await service.stop();
+      await admin.config('SET', 'min-replicas-to-write', '1');
+      const careful = await startService({ ...stores, env: { NODE_ENV: 'production' } });
+      expect(await readiness(careful.url)).toMatchObject({ status: 200 });
+      expect(careful.log()).not.toMatch(words);
+      await careful.stop();
+    } finally {
+      admin.disconnect();
+      await Promise.all([primary.stop(), replica.stop()]);
+    }
+  });
 
   test('a-PostgreSQL-with-fsync-off-is-refused-in-production-and-not-ready-elsewhere', async () => {
     const database = await freshDatabase(); // in the shared server, which runs without

@@ -28,7 +28,7 @@ const RELEASE_MAY_SAY = {
 /** How the reservation ended, once it has. Fails unless every answer of the race agrees with it. */
 export async function oneWinner(shopper: Caller, id: string, answers: RaceAnswers): Promise<Winner> {
   const final = await until('the reservation has ended', async () => {
-    const reply = await shopper.get(`/api/v1/reservations/${id}`);
+    const reply = await answered(() => shopper.get(`/api/v1/reservations/${id}`));
     return !['active', 'confirming'].includes(reply.body.status) && reply;
   });
   const winner = final.body.status as Winner;
@@ -44,6 +44,14 @@ export async function oneWinner(shopper: Caller, id: string, answers: RaceAnswer
     expect(new Set(texts).size).toBeLessThanOrEqual(1);
   }
   return winner;
+}
+
+/** The answer, asked for again while it is 503: on a machine that is slow for a moment that is right, and no outcome. */
+export async function answered(send: () => Promise<Reply>): Promise<Reply> {
+  return await until('the service answers', async () => {
+    const reply = await send();
+    return reply.status !== 503 && reply;
+  });
 }
 
 function word({ status, body }: Reply): string {

@@ -41,6 +41,10 @@ export interface RoomsOptions {
   readonly databaseUrl: string;
   readonly storesArePrivate?: boolean;
   readonly limits?: ReserveLimits;
+  /** As HOLDFAST_REDIS_REPLICAS. */
+  readonly replicas?: number | null;
+  /** The sales' own clock (ms); the store's if not given. */
+  readonly clock?: () => number;
   /** Calls of the ledger to put in place of the real ones. */
   readonly instead?: (real: LedgerContract) => Partial<LedgerContract>;
 }
@@ -61,9 +65,11 @@ export async function openRooms(options: RoomsOptions): Promise<Rooms> {
     ledger,
     channels: () => channels,
     storesArePrivate,
+    replicas: options.replicas ?? null,
     log,
+    ...(options.clock && { clock: options.clock }),
   });
-  const channels = new SaleChannels(redis, limits, gate.open);
+  const channels = new SaleChannels(redis, limits, gate.open, options.clock);
   const channelOf = (saleNumber: number): SaleChannel => channels.of(saleNumber);
   const ids = new Ids(await real.secret('ids', 32));
   const catalog = new Catalog(ledger);

@@ -103,8 +103,8 @@ async function readyUrl(child: ChildProcess, log: () => string): Promise<string>
 }
 
 /** An access token as a shop's identity provider would make it. */
-export function token(sub: string, scope?: string): string {
-  const iat = Math.floor(Date.now() / 1000);
+export function token(sub: string, scope?: string, aheadSeconds = 0): string {
+  const iat = Math.floor(Date.now() / 1000) + aheadSeconds;
   const claims = { sub, iat, exp: iat + 900, iss: 'holdfast', aud: 'holdfast-api', ...(scope && { scope }) };
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;

@@ -46,6 +46,8 @@ export interface RedisOptions {
   /** A folder to use (and keep) instead of a temporary one. */
   readonly dir?: string;
   readonly port?: number;
+  /** One of its own unless given. */
+  readonly password?: string;
   /** Further lines of redis.conf. */
   readonly configLines?: readonly string[];
 }
@@ -59,7 +61,7 @@ export interface FreshDatabase {
 /** A Redis of the test's own, with DEBUG allowed. */
 export async function startRedis(options: RedisOptions = {}): Promise<TestStore> {
   const binary = await redisBinary();
-  const password = newPassword();
+  const password = options.password ?? newPassword();
   const dir = options.dir ?? temporaryFolder('redis');
   const instance = {
     binary,

@@ -40,6 +40,7 @@ export function fullBodies({ sku, reservationId }: Names): Readonly<Record<strin
     ],
     addItems: [{ items: [item] }],
     changeStock: [{ delta: 5, reason: 'delivery', reference: 'PO-1', expected_total: 100 }],
+    reconcile: [{ sale_id: 'none', cursor: '00000000-0000-0000-0000-000000000000.0' }],
   };
 }
 
