@@ -120,7 +120,7 @@ function neverAccepted({ answered }: Fuzzer): string[] {
 }
 
 async function expectUnharmed(service: Service): Promise<void> {
-  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+  await until('the service is ready', async () => (await fetch(`${service.url}/readyz`)).status === 200);
   const lines = service.log().trimEnd().split('\n');
   expect(lines.filter((line) => !['info', 'warn'].includes(JSON.parse(line).level))).toEqual([]);
 }

@@ -32,13 +32,18 @@ export class Fuzzer {
   /** @throws with the shrunk plans, the bytes of the request and the answer when a promise is broken. */
   async run(seed: number, seconds: number): Promise<void> {
     const several = fc.array(anyPlan(), { minLength: 1, maxLength: AT_A_TIME });
+    let under: Promise<unknown> = Promise.resolve();
     const check = fc.asyncProperty(several, async (together) => {
-      const wrongs = await Promise.all(together.map((plan, index) => this.send(plan, index)));
+      const asked = Promise.all(together.map((plan, index) => this.send(plan, index)));
+      under = asked;
+      const wrongs = await asked;
       const wrong = wrongs.flat();
       if (wrong.length > 0) throw new Error(wrong.join('\n\n'));
     });
     const untilTime = { interruptAfterTimeLimit: seconds * 1000, markInterruptAsFailure: false };
     await fc.assert(check, { seed, numRuns: NO_COUNT, ...untilTime });
+    // The time may end in the middle of a request: its answer belongs to this run, not to the next.
+    await under;
   }
 
   close(): void {
