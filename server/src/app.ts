@@ -200,6 +200,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
       generalLimits.attempt(customer ?? '', address === '' ? '' : ids.addressKey(address)),
     limits: { requestsPerCustomer: rates.otherCustomer, requestsPerAddress: rates.otherIp },
     reservationTtlSeconds: config.reservationTtlSeconds,
+    storeNowMs: () => gate.storeNowMs(),
     ready: () => {
       const reasons = [
         ...(draining ? ['the service is shutting down'] : []),

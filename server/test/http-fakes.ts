@@ -170,6 +170,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     demoAuth: true,
     limits: { requestsPerCustomer: 120, requestsPerAddress: 600 },
     reservationTtlSeconds: 300,
+    storeNowMs: () => Date.now(),
     ready: () => ({ ok: true, reasons: [] }),
     trustedProxies: [],
     corsOrigins: [],

@@ -41,6 +41,8 @@ export interface HttpDeps {
   readonly limits: RequestLimits;
   /** Of sales that do not say. */
   readonly reservationTtlSeconds: number;
+  /** The store's clock: sales open and close by it, whatever this process's own says. */
+  readonly storeNowMs: () => number;
   readonly ready: Readiness;
   /** Addresses or CIDR ranges. */
   readonly trustedProxies: readonly string[];
@@ -84,7 +86,7 @@ export function createHttp(deps: HttpDeps): Http {
     ...reservationRoutes(reservations, ids),
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
-    ...saleRoutes(sales, deps.reservationTtlSeconds),
+    ...saleRoutes(sales, deps.reservationTtlSeconds, deps.storeNowMs),
     ...reconcileRoutes(deps.reconciler),
     ...tokenRoutes(auth, demoAuth),
     ...processRoutes(deps.ready),

@@ -6,12 +6,18 @@ import type { Answer, SaleVerbs, SaleView } from '../sales/sales.ts';
 import { type Endpoint, endpoint, REPLAYED } from './endpoint.ts';
 import { newItem, newSale, pageWire, saleWire, stockChangeWire } from './wire.ts';
 
-export function saleRoutes(sales: SaleVerbs, defaultTtlSeconds: number): Endpoint[] {
+export function saleRoutes(
+  sales: SaleVerbs,
+  defaultTtlSeconds: number,
+  storeNowMs: () => number,
+): Endpoint[] {
+  const oneSale = (answer: Answer<SaleView>) =>
+    answer.ok ? ({ ok: true, value: saleWire(answer.value, storeNowMs()) } as const) : answer;
   return [
     endpoint(listSales, async ({ query }) => {
       const answer = await sales.sales(query.limit ?? DEFAULT_PAGE_SIZE, query.cursor ?? null);
       if (!answer.ok) return answer;
-      const nowMs = Date.now();
+      const nowMs = storeNowMs();
       return { ok: true, value: pageWire(answer.value, (view) => saleWire(view, nowMs)) };
     }),
 
@@ -44,8 +50,4 @@ export function saleRoutes(sales: SaleVerbs, defaultTtlSeconds: number): Endpoin
 
     endpoint(closeSale, async ({ caller, id }) => oneSale(await sales.close(id, caller.sub))),
   ];
-}
-
-function oneSale(answer: Answer<SaleView>) {
-  return answer.ok ? ({ ok: true, value: saleWire(answer.value, Date.now()) } as const) : answer;
 }

@@ -95,7 +95,7 @@ export class LineageGate {
     await this.openings;
   }
 
-  /** The server's clock, as this process estimates it. Workers only: decisions are made by the server's own. */
+  /** The server's clock, as this process estimates it. For workers and for what is shown: decisions are made by the server's own. */
   storeNowMs(): number {
     return Date.now() + this.clockOffsetMs;
   }
