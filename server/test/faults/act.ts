@@ -2,11 +2,12 @@
 // recipes because everything that they have in common is here.
 import { Crowd, type CrowdOptions } from './crowd.ts';
 import { Diary, type Tally } from './diary.ts';
-import { type Invariant, judge, type Verdict, type Window } from './judge.ts';
+import { type Invariant, judge, type Verdict } from './judge.ts';
 import { Probe } from './probe.ts';
 import { Sampler } from './sampler.ts';
 import { openSale, type Sale, type SalePlan, type Stage } from './stage.ts';
 import { checkStayers, keepLive, type Stayers } from './stayers.ts';
+import type { Window } from './windows.ts';
 
 export interface Recovery {
   readonly what: string;
@@ -107,7 +108,8 @@ export class Act {
 
   /**
    * Ends the fault with `heal` and measures from its first step to the first answer of success to a request sent after
-   * that: a reserve, and a confirm. Excuses late expiries meanwhile.
+   * that: a reserve, and a confirm. Excuses late expiries meanwhile. `limitMs` is what is promised of a machine that has
+   * nothing else to do: the report sets both side by side, and no run fails because a machine was slow.
    */
   async recovers(
     what: string,
@@ -126,8 +128,6 @@ export class Act {
       this.recoveries.push({ what, ms, limitMs, live: stayers?.all.length ?? 0 });
       if (ms === undefined)
         this.failures.push(`${what}: no ${until} succeeded within ${RECOVERY_WITHIN_MS} ms`);
-      else if (limitMs !== undefined && ms > limitMs)
-        this.failures.push(`${what}: the first ${until} after ${Math.round(ms)} ms, promised ${limitMs} ms`);
       return ms;
     } finally {
       await probe.stop();

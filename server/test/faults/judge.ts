@@ -10,16 +10,11 @@ import { codeOf, type Diary, storyOf, type Visit } from './diary.ts';
 import { type LedgerView, type Life, viewLedger } from './ledger-view.ts';
 import type { Sale, Stage } from './stage.ts';
 import { doesNotAddUp, restlessness, type StoreView, viewStore } from './store-view.ts';
+import { acknowledgedIn, excusedUntil, type Window } from './windows.ts';
 import { requestText, Wire } from './wire.ts';
 
 export const INVARIANTS = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10'] as const;
 export type Invariant = (typeof INVARIANTS)[number];
-
-export interface Window {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly why: string;
-}
 
 export interface Trial {
   readonly stage: Stage;
@@ -158,10 +153,6 @@ function countLives({ diary, lossWindows }: Trial, { lives }: LedgerView, found:
   }
 }
 
-function acknowledgedIn(windows: readonly Window[], { acceptedAtMs, firstSentAtMs }: Visit): boolean {
-  return windows.some(({ fromMs, toMs }) => acceptedAtMs >= fromMs && firstSentAtMs <= toMs);
-}
-
 /** Acknowledged and gone: told so meanwhile, or found missing now and asked for. */
 async function findLosses(
   trial: Trial,
@@ -271,23 +262,21 @@ function compareEnds(
   return lostReleases;
 }
 
-/** I6: nothing expires before its deadline, nor is active 2 s past it while the service and its stores are there. */
+/** I6: nothing expires before its deadline, nor is active 2 s past it (or past a pin that a confirm gave up) while the service and its stores are there. */
 function checkExpiries({ outages }: Trial, { expiries }: LedgerView, found: Findings): number {
   const originMs = performance.timeOrigin;
   let latestMs = 0;
-  for (const [atMs, deadlineMs] of expiries) {
+  let latest = '';
+  for (const { id, atMs, deadlineMs, pinnedUntilMs } of expiries) {
     if (atMs < deadlineMs) found.add('I6', `expired ${deadlineMs - atMs} ms before its deadline`);
-    const excusedUntilMs = outages.reduce(
-      (late, { fromMs, toMs }) =>
-        deadlineMs + EXPIRY_LIMIT_MS >= fromMs + originMs && deadlineMs <= toMs + originMs
-          ? Math.max(late, toMs + originMs)
-          : late,
-      deadlineMs,
-    );
-    latestMs = Math.max(latestMs, atMs - excusedUntilMs);
+    const dueMs = Math.max(deadlineMs, pinnedUntilMs) - originMs;
+    const excusedUntilMs = excusedUntil(dueMs, outages, EXPIRY_LIMIT_MS) + originMs;
+    if (atMs - excusedUntilMs <= latestMs) continue;
+    latestMs = atMs - excusedUntilMs;
+    latest = `${id}, due at ${Math.round(deadlineMs - originMs)}`;
   }
   if (latestMs > EXPIRY_LIMIT_MS)
-    found.add('I6', `something was active ${Math.round(latestMs)} ms past its deadline, outages aside`);
+    found.add('I6', `${latest}, was active ${Math.round(latestMs)} ms longer, outages aside`);
   return latestMs;
 }
 

@@ -21,8 +21,16 @@ export interface LedgerView {
   readonly orders: ReadonlyMap<string, { readonly reservationId: string; readonly lines: readonly Line[] }>;
   readonly epoch: number;
   readonly lastSeq: number;
-  /** `expired` transitions, with what they say: [at, deadline]. */
-  readonly expiries: readonly (readonly [atMs: number, deadlineMs: number])[];
+  readonly expiries: readonly Expiry[];
+}
+
+/** An `expired` transition, and what it says. */
+export interface Expiry {
+  readonly id: string;
+  readonly atMs: number;
+  readonly deadlineMs: number;
+  /** Until then a confirm had it pinned, and then it was active again; 0 if none did. */
+  readonly pinnedUntilMs: number;
 }
 
 export async function viewLedger(sql: SQL, sale: number): Promise<LedgerView> {
@@ -42,14 +50,24 @@ export async function viewLedger(sql: SQL, sale: number): Promise<LedgerView> {
   const [head] = await sql`
     SELECT epoch, holdfast.last_transition(number) AS last_seq FROM holdfast.sale WHERE number = ${sale}`;
   const expiries = await sql`
-    SELECT at_ms, deadline_ms FROM holdfast.journal WHERE sale = ${sale} AND source = 'r' AND kind = 'expired'`;
+    SELECT encode(reservation_id, 'hex') AS id, ended.at_ms, ended.deadline_ms, coalesce(unpinned.at_ms, 0) AS pinned_until_ms
+    FROM holdfast.journal AS ended LEFT JOIN (
+      SELECT reservation_id, created_seq, max(at_ms) AS at_ms FROM holdfast.journal
+      WHERE sale = ${sale} AND source = 'r' AND kind = 'unpinned' GROUP BY reservation_id, created_seq
+    ) AS unpinned USING (reservation_id, created_seq)
+    WHERE sale = ${sale} AND source = 'r' AND kind = 'expired'`;
   return {
     items: new Map(items.map((row: Row) => [row.sku, { total: Number(row.total), sold: Number(row.sold) }])),
     lives: gatherLives(lives),
     orders: gatherOrders(orders),
     epoch: Number(head.epoch),
     lastSeq: Number(head.last_seq),
-    expiries: expiries.map((row: Row) => [Number(row.at_ms), Number(row.deadline_ms)] as const),
+    expiries: expiries.map((row: Row) => ({
+      id: idOf('rsv_', row.id),
+      atMs: Number(row.at_ms),
+      deadlineMs: Number(row.deadline_ms),
+      pinnedUntilMs: Number(row.pinned_until_ms),
+    })),
   };
 }
 

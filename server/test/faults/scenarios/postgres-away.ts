@@ -14,7 +14,7 @@ export const postgresAway: Scenario = {
   number: 10,
   title: 'PostgreSQL killed, stopped, away, locked, exhausted',
   about:
-    'PostgreSQL (durable: fsync on) is killed with SIGKILL under load and restarted; frozen; away; a transaction holds the hot row; every connection is taken; backends are terminated at random. Recovery is from the start of the restart to the first confirmed order.',
+    'PostgreSQL (durable: fsync on) is killed with SIGKILL under load and restarted; frozen; away; a transaction holds the hot row; every connection is taken; backends are terminated at random. Recovery is from the start of the restart to the first confirmed order. Only that is excused: while PostgreSQL is away, reservations still expire within 2 s of their deadline.',
   inShort: true,
   play: async (company) => {
     const stage = await company.stage();
@@ -24,7 +24,7 @@ export const postgresAway: Scenario = {
       act.load();
       for (let kill = 1; kill <= kills; kill += 1) {
         await act.goOn(company.scale(2, 1));
-        await act.outage('PostgreSQL is down', () => stage.postgres.kill9());
+        await stage.postgres.kill9();
         await act.recovers(
           'PostgreSQL restarted',
           RESTART_LIMIT_MS,
@@ -50,7 +50,7 @@ export const postgresAway: Scenario = {
         };
         await act.recovers('PostgreSQL continued', RESTART_LIMIT_MS, thaw, 'confirm');
         await act.goOn(1);
-        await act.outage('PostgreSQL is stopping', () => stage.postgres.stop());
+        await stage.postgres.stop();
         await reservingGoesOn(act, 'away', awaySeconds);
         await act.recovers(
           'PostgreSQL started again',
@@ -90,12 +90,10 @@ async function lockTheHotRow(act: Act, seconds: number): Promise<void> {
   const sql = new SQL(act.stage.postgres.url, { max: 1 });
   const before = act.diary.tally.accepted;
   try {
-    await act.outage('the hot row is locked', () =>
-      sql.begin(async (held) => {
-        await held`SELECT 1 FROM holdfast.item WHERE sale = ${act.sale.number} AND sku = ${act.sale.hot} FOR UPDATE`;
-        await act.goOn(seconds);
-      }),
-    );
+    await sql.begin(async (held) => {
+      await held`SELECT 1 FROM holdfast.item WHERE sale = ${act.sale.number} AND sku = ${act.sale.hot} FOR UPDATE`;
+      await act.goOn(seconds);
+    });
   } finally {
     await sql.close({ timeout: 0 });
   }
@@ -105,28 +103,26 @@ async function lockTheHotRow(act: Act, seconds: number): Promise<void> {
 /** Takes every connection that the server gives, and ends those that the services had. */
 async function exhaustConnections(act: Act, seconds: number): Promise<void> {
   const hogs: SQL[] = [];
-  await act.outage('connections are exhausted', async () => {
-    const endMs = performance.now() + seconds * 1000;
-    try {
-      while (performance.now() < endMs) {
-        const hog = new SQL(act.stage.postgres.url, { max: 1 });
-        hogs.push(hog);
-        const got = await hog`SELECT 1`.then(
-          () => true,
-          () => false,
+  const endMs = performance.now() + seconds * 1000;
+  try {
+    while (performance.now() < endMs) {
+      const hog = new SQL(act.stage.postgres.url, { max: 1 });
+      hogs.push(hog);
+      const got = await hog`SELECT 1`.then(
+        () => true,
+        () => false,
+      );
+      const first = hogs[0];
+      if (!got && first !== undefined) {
+        await first`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`.catch(
+          () => undefined,
         );
-        const first = hogs[0];
-        if (!got && first !== undefined) {
-          await first`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`.catch(
-            () => undefined,
-          );
-          await Bun.sleep(50);
-        }
+        await Bun.sleep(50);
       }
-    } finally {
-      await Promise.all(hogs.map((hog) => hog.close({ timeout: 0 }).catch(() => undefined)));
     }
-  });
+  } finally {
+    await Promise.all(hogs.map((hog) => hog.close({ timeout: 0 }).catch(() => undefined)));
+  }
 }
 
 const TERMINATE_EVERY_MS = 100;

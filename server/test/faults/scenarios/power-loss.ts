@@ -36,23 +36,26 @@ export const powerLoss: Scenario = {
       await company.act(name, stage, async (act) => {
         act.load({ thinkMs: seconds > 30 ? 150 : 10 });
         await act.goOn(3);
+        let heldFromMs: number | undefined;
         if (held) {
-          const heldFromMs = performance.now();
+          heldFromMs = performance.now();
           await act.outage('PostgreSQL is out of reach', async () => {
             for (const proxy of stage.proxies('postgres')) proxy.hold('to-server', 'to-client');
             await act.goOn(seconds);
           });
-          act.mayLose(heldFromMs - SECOND_MS, performance.now() + SECOND_MS, name);
         } else await act.goOn(seconds);
         const epoch = await act.epoch();
         const killedAtMs = performance.now();
+        // The file names whole seconds: at least that much is cut off, and less than a second more.
+        const keptThrough = Math.floor(Date.now() / SECOND_MS) - seconds - 1;
         await act.outage('Redis is down', async () => {
           await stage.redis.kill9();
           act.endEpoch(epoch);
-          await cutAof(stage.redis.dir, Math.floor(Date.now() / 1000) - seconds);
+          await cutAof(stage.redis.dir, keptThrough);
         });
-        // What the journal had not read when the power went: it follows within milliseconds, and lags under load.
-        if (!held) act.mayLose(killedAtMs - (seconds + 1) * SECOND_MS, performance.now(), name);
+        // Where the journal kept up: what it had not read yet, milliseconds that grow under load.
+        const cutFromMs = killedAtMs - (seconds + 2) * SECOND_MS;
+        act.mayLose(Math.max(cutFromMs, (heldFromMs ?? cutFromMs) - SECOND_MS), performance.now(), name);
         await act.recovers('Redis restarted, ledger reachable', undefined, async () => {
           for (const proxy of stage.proxies('postgres')) {
             proxy.cutAll();
