@@ -10,7 +10,7 @@ import { codeOf, type Diary, storyOf, type Visit } from './diary.ts';
 import { type LedgerView, type Life, viewLedger } from './ledger-view.ts';
 import type { Sale, Stage } from './stage.ts';
 import { doesNotAddUp, restlessness, type StoreView, viewStore } from './store-view.ts';
-import { acknowledgedIn, excusedUntil, type Window } from './windows.ts';
+import { acknowledgedIn, endedIn, excusedUntil, type Window } from './windows.ts';
 import { requestText, Wire } from './wire.ts';
 
 export const INVARIANTS = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10'] as const;
@@ -250,10 +250,7 @@ function compareEnds(
     if (visit.id === undefined || lost.has(visit)) continue;
     const [life] = ledger.lives.get(visit.id) ?? [];
     if (visit.releasedAtMs < Number.POSITIVE_INFINITY && life?.released !== 1) {
-      const excused = lossWindows.some(
-        ({ fromMs, toMs }) => visit.releasedAtMs >= fromMs && visit.releasedAtMs <= toMs + 1_000,
-      );
-      if (excused) lostReleases += 1;
+      if (endedIn(lossWindows, visit.releasedAtMs)) lostReleases += 1;
       else found.add('I3', `${visit.id} was told released and ended otherwise (${JSON.stringify(life)})`);
     }
     if (life?.outcome === 'confirmed' && visit.firstConfirmSentAtMs === Number.POSITIVE_INFINITY)
@@ -294,7 +291,7 @@ function checkEpochs({ diary, epochEnds }: Trial, { lives }: LedgerView, found: 
 
 /** I9 and I10 over the client history, and I4 as the same sweep by customer. */
 function sweep(
-  { sale, diary }: Trial,
+  { sale, diary, lossWindows }: Trial,
   lost: ReadonlySet<Visit>,
   ledger: LedgerView,
   found: Findings,
@@ -309,7 +306,11 @@ function sweep(
   }
   for (const { sold, total } of ledger.items.values()) if (sold > total) units += sold - total;
   const maybe = diary.visits.map((visit) => {
-    const story = storyOf(visit, visit.extendedMs);
+    const told = storyOf(visit, visit.extendedMs);
+    // A release that was lost leaves its reservation active until the deadline.
+    const story = endedIn(lossWindows, visit.freedAtMs)
+      ? { ...told, freedAtMs: Number.POSITIVE_INFINITY }
+      : told;
     if (visit.rebornAtMs === Number.POSITIVE_INFINITY || story.accepted === undefined) return story;
     return { ...story, accepted: { ...story.accepted, firstAtMs: visit.rebornAtMs } };
   });

@@ -15,6 +15,14 @@ export function acknowledgedIn(
   return windows.some(({ fromMs, toMs }) => acceptedAtMs >= fromMs && firstSentAtMs <= toMs);
 }
 
+/** The journal writer and the clocks of both sides are within this of each other. */
+const SLACK_MS = 1_000;
+
+/** Whether what was acknowledged at that moment may have been lost in one of them. */
+export function endedIn(windows: readonly Window[], atMs: number): boolean {
+  return windows.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs + SLACK_MS);
+}
+
 /**
  * Until when something that was due at a moment may be late, if all it has otherwise is `graceMs`: an outage that began before
  * that was over excuses it to its end, and so on with the next.

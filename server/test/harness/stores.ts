@@ -18,11 +18,14 @@ import {
 } from '../../src/embedded/private-postgres.ts';
 import { launchRedis, redisUrl } from '../../src/embedded/private-redis.ts';
 import type { RedisBinary } from '../../src/embedded/redis-binary.ts';
-import type { StoreProcess } from '../../src/embedded/store-process.ts';
+import { StoreDied, type StoreProcess } from '../../src/embedded/store-process.ts';
 import { chooseStoreUser } from '../../src/embedded/store-user.ts';
 
 /** Another program may take a free port before the store does. */
 const PORT_TRIES = 5;
+
+const IN_USE_TRIES = 50;
+const IN_USE_PAUSE_MS = 100;
 
 /** A store of the test's own. Its port and its folder stay the same over restarts. */
 export interface TestStore {
@@ -187,7 +190,17 @@ async function startStore(plan: StorePlan): Promise<TestStore> {
     },
     restart: async () => {
       await process_?.stop();
-      await start();
+      // Backends of a killed PostgreSQL hold its shared memory for another moment.
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await start();
+          return;
+        } catch (error) {
+          const passes = error instanceof StoreDied && error.reason === 'still-in-use';
+          if (!passes || attempt >= IN_USE_TRIES) throw error;
+          await Bun.sleep(IN_USE_PAUSE_MS);
+        }
+      }
     },
   };
 
