@@ -20,8 +20,12 @@ const IDLE_LIMIT_SECONDS = 15;
  * cannot. An unread body waits in the kernel, not here (an upload of 300 MB to a handler that slept cost 1 MB).
  */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** How long answers ask clients to close before idle connections are closed under them. */
+/**
+ * Answers ask clients to close before idle connections are closed under them: until no request has come for this long …
+ */
 const NOTICE_MS = 200;
+/** … or at most this: a client may read its last answer late, and send the next request over the same connection. */
+const NOTICE_MAX_MS = 1_500;
 const POLL_MS = 10;
 
 /** The port cannot be had; the message says what to do. */
@@ -31,6 +35,8 @@ export class PortUnavailable extends Error {
 
 export class Listener {
   private closing = false;
+  /** While closing. */
+  private requestedAtMs = 0;
   private closed: Promise<void> | undefined;
 
   private constructor(private readonly server: Bun.Server<undefined>) {}
@@ -49,6 +55,7 @@ export class Listener {
           maxRequestBodySize: MAX_BODY_BYTES,
           development: false,
           fetch(request, server) {
+            if (listener.closing) listener.requestedAtMs = performance.now();
             const answer = handler.fetch(request, server.requestIP(request)?.address ?? '');
             return answer instanceof Promise ? answer.then(listener.finish) : listener.finish(answer);
           },
@@ -76,12 +83,21 @@ export class Listener {
 
   private async drain(deadline: number): Promise<void> {
     this.closing = true;
-    await Bun.sleep(Math.min(NOTICE_MS, Math.max(0, deadline - performance.now())));
+    await this.notice(deadline);
     const stopped = this.server.stop(false);
     while (this.server.pendingRequests > 0 && performance.now() < deadline) {
       await Promise.race([stopped, Bun.sleep(POLL_MS)]);
     }
     await this.server.stop(true);
+  }
+
+  private async notice(deadline: number): Promise<void> {
+    const beganAtMs = performance.now();
+    const endsAtMs = Math.min(deadline, beganAtMs + NOTICE_MAX_MS);
+    for (let nowMs = beganAtMs; nowMs < endsAtMs; nowMs = performance.now()) {
+      if (nowMs - Math.max(beganAtMs, this.requestedAtMs) >= NOTICE_MS) return;
+      await Bun.sleep(POLL_MS);
+    }
   }
 
   private readonly finish = (response: Response): Response => {

@@ -21,10 +21,10 @@ export interface ExpiryOptions {
 
 export function expiry(options: ExpiryOptions): Worker {
   const { gate, channels, onExpired, log } = options;
-  const sweepEach = eachSale(gate, async (watch) => {
+  const sweepEach = eachSale(gate, async (watch, isStopping) => {
     if (watch.firstDeadlineMs > gate.storeNowMs()) return;
     const { store } = channels.of(watch.saleNumber);
-    for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
+    for (let sweeps = 0; sweeps < MAX_SWEEPS && !isStopping(); sweeps++) {
       const { expired, more } = await store.expire(SWEEP_LIMIT);
       if (expired > 0) onExpired(expired);
       if (!more) break;

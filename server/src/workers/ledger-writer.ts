@@ -6,7 +6,7 @@ import type { LedgerContract } from '../ledger/contract.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import type { SaleChannel, SaleChannels } from '../stock/sale-channel.ts';
 import { eachSale } from './each-sale.ts';
-import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
+import { type IsStopping, Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const WRITE_EVERY_MS = 25;
 /** Transitions one insert carries. */
@@ -26,19 +26,19 @@ export interface LedgerWriterOptions {
 export function ledgerWriter(options: LedgerWriterOptions): Worker {
   /** By sale: the last transition known to be in the journal. A new epoch may begin below the old one's numbers. */
   const written = new Map<number, { epoch: number; seq: number }>();
-  const writeEach = eachSale(options.gate, async ({ saleNumber }) => {
+  const writeEach = eachSale(options.gate, async ({ saleNumber }, isStopping) => {
     const channel = options.channels.of(saleNumber);
     const { epoch, seenSeq } = channel;
     const known = written.get(saleNumber);
     if (known?.epoch === epoch && known.seq >= seenSeq) return;
-    written.set(saleNumber, { epoch, seq: await writeSale(options, channel) });
+    written.set(saleNumber, { epoch, seq: await writeSale(options, channel, isStopping) });
   });
   return new Periodic({
     name: 'ledger-writer',
     everyMs: WRITE_EVERY_MS,
     log: options.log,
-    run: async () => {
-      if (options.isOurTurn()) await writeEach();
+    run: async (isStopping) => {
+      if (options.isOurTurn()) await writeEach(isStopping);
     },
   });
 }
@@ -47,11 +47,13 @@ export function ledgerWriter(options: LedgerWriterOptions): Worker {
 export async function writeSale(
   options: Pick<LedgerWriterOptions, 'ledger' | 'onWritten'>,
   channel: SaleChannel,
+  /** Under load there is always more: a process that stops leaves it to the next one. */
+  isStopping: IsStopping = () => false,
 ): Promise<number> {
   const { store, saleNumber } = channel;
   // Read before the stream is: whatever is seen later makes another run.
   const seen = channel.seenSeq;
-  for (let batches = 0; batches < MAX_BATCHES; batches++) {
+  for (let batches = 0; batches < MAX_BATCHES && !isStopping(); batches++) {
     const { epoch } = channel;
     const waiting = await store.pending(BATCH);
     const last = waiting[waiting.length - 1];

@@ -1,5 +1,6 @@
 // One lifecycle for all workers: start; run again and again, never two runs at once; stop, which waits for the run
-// under way; stop again is safe. A run that throws is logged and the next one comes as usual.
+// under way (a long one asks between two pieces whether it is to end); stop again is safe. A run that throws is logged
+// and the next one comes as usual.
 
 export interface Worker {
   start(): void;
@@ -13,11 +14,14 @@ export interface WorkerLog {
   error(fields: object, message: string): void;
 }
 
+export type IsStopping = () => boolean;
+
 export interface PeriodicOptions {
   readonly name: string;
   /** From the end of one run to the beginning of the next. */
   readonly everyMs: number;
-  readonly run: () => Promise<void>;
+  /** A run of many pieces asks before each, and leaves the rest to whoever comes next. */
+  readonly run: (isStopping: IsStopping) => Promise<void>;
   readonly log: WorkerLog;
   /** The same failure is logged again only after this long: an outage is one story, not ten lines a second. */
   readonly repeatLogMs?: number;
@@ -49,7 +53,7 @@ export class Periodic implements Worker {
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.running = this.options
-        .run()
+        .run(() => this.stopped)
         .catch((error: unknown) => this.noteFailure(error))
         .then(() => {
           this.running = undefined;

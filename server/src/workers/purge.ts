@@ -17,16 +17,17 @@ export interface PurgeOptions {
 }
 
 export function purge({ gate, channels, isOurTurn, log }: PurgeOptions): Worker {
-  const purgeEach = eachSale(gate, async ({ saleNumber }) => {
+  const purgeEach = eachSale(gate, async ({ saleNumber }, isStopping) => {
     const { store } = channels.of(saleNumber);
-    for (let batches = 0; batches < MAX_BATCHES; batches++) if ((await store.purge(BATCH)) < BATCH) break;
+    for (let batches = 0; batches < MAX_BATCHES && !isStopping(); batches++)
+      if ((await store.purge(BATCH)) < BATCH) break;
   });
   return new Periodic({
     name: 'purge',
     everyMs: PURGE_EVERY_MS,
     log,
-    run: async () => {
-      if (isOurTurn()) await purgeEach();
+    run: async (isStopping) => {
+      if (isOurTurn()) await purgeEach(isStopping);
     },
   });
 }

@@ -50,12 +50,15 @@ export async function viewLedger(sql: SQL, sale: number): Promise<LedgerView> {
   const [head] = await sql`
     SELECT epoch, holdfast.last_transition(number) AS last_seq FROM holdfast.sale WHERE number = ${sale}`;
   const expiries = await sql`
-    SELECT encode(reservation_id, 'hex') AS id, ended.at_ms, ended.deadline_ms, coalesce(unpinned.at_ms, 0) AS pinned_until_ms
-    FROM holdfast.journal AS ended LEFT JOIN (
-      SELECT reservation_id, created_seq, max(at_ms) AS at_ms FROM holdfast.journal
-      WHERE sale = ${sale} AND source = 'r' AND kind = 'unpinned' GROUP BY reservation_id, created_seq
-    ) AS unpinned USING (reservation_id, created_seq)
-    WHERE sale = ${sale} AND source = 'r' AND kind = 'expired'`;
+    SELECT encode(reservation_id, 'hex') AS id, created_seq, at_ms, deadline_ms
+    FROM holdfast.journal WHERE sale = ${sale} AND source = 'r' AND kind = 'expired'`;
+  // Joined here: the planner knows nothing of tables that grew a minute ago, and would take minutes.
+  const unpinned = await sql`
+    SELECT encode(reservation_id, 'hex') AS id, created_seq, max(at_ms) AS at_ms
+    FROM holdfast.journal WHERE sale = ${sale} AND source = 'r' AND kind = 'unpinned' GROUP BY reservation_id, created_seq`;
+  const unpinnedAtMs = new Map(
+    unpinned.map((row: Row) => [`${row.id} ${row.created_seq}`, Number(row.at_ms)]),
+  );
   return {
     items: new Map(items.map((row: Row) => [row.sku, { total: Number(row.total), sold: Number(row.sold) }])),
     lives: gatherLives(lives),
@@ -66,7 +69,7 @@ export async function viewLedger(sql: SQL, sale: number): Promise<LedgerView> {
       id: idOf('rsv_', row.id),
       atMs: Number(row.at_ms),
       deadlineMs: Number(row.deadline_ms),
-      pinnedUntilMs: Number(row.pinned_until_ms),
+      pinnedUntilMs: Number(unpinnedAtMs.get(`${row.id} ${row.created_seq}`) ?? 0),
     })),
   };
 }
