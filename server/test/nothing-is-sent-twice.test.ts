@@ -78,3 +78,32 @@ describe('a command', () => {
     }
   });
 });
+
+test('a-store-that-is-still-loading-is-asked-again-at-once-whatever-it-estimates', async () => {
+  let asked = 0;
+  const loading = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        for (const command of bytes.toString().matchAll(/^\*\d+\r\n\$\d+\r\n(\w+)/gm)) {
+          if (command[1]?.toLowerCase() !== 'info') {
+            socket.write('+OK\r\n');
+            continue;
+          }
+          asked += 1;
+          const info = `loading:${asked < 5 ? 1 : 0}\r\nloading_eta_seconds:3600\r\n`;
+          socket.write(`$${info.length}\r\n${info}\r\n`);
+        }
+      },
+    },
+  });
+  const redis = connectRedis(`redis://127.0.0.1:${loading.port}`, () => undefined);
+  try {
+    await untilConnected(redis, 20_000);
+    expect(asked).toBe(5);
+  } finally {
+    redis.disconnect();
+    loading.stop(true);
+  }
+});

@@ -9,9 +9,11 @@ export type StoreConnection = Redis;
 
 /** The pause before another attempt to connect is anything up to this, doubled with each attempt … */
 const RECONNECT_FIRST_MS = 40;
-/** … and never more than this: half a second after the store is back, every process is. */
-const RECONNECT_MAX_MS = 500;
+/** … and never more than this: a quarter of a second after the store is back, every process is. */
+const RECONNECT_MAX_MS = 250;
 const RECONNECT_DOUBLINGS_MAX = 6;
+/** A store that still reads its append-only file is asked again after this, whatever it estimates itself: it guesses in whole seconds. */
+const LOADING_POLL_MS = 50;
 
 /** Connects in the background; never throws. `onError` hears of connection errors, once each. */
 export function connectRedis(url: string, onError: (message: string) => void): Redis {
@@ -24,6 +26,7 @@ export function connectRedis(url: string, onError: (message: string) => void): R
     socketTimeout: REDIS_PATIENT_MS,
     connectTimeout: REDIS_CONNECT_MS,
     enableReadyCheck: true,
+    maxLoadingRetryTime: LOADING_POLL_MS,
     connectionName: 'holdfast',
     retryStrategy: reconnectPauseMs,
   });
