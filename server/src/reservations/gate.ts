@@ -14,12 +14,11 @@ import {
 } from '../stock/library.ts';
 import { type Grant, SaleRebuild } from '../stock/rebuild.ts';
 import { Replicas } from '../stock/replicas.ts';
-import type { OpenSale, SaleChannels } from '../stock/sale-channel.ts';
+import type { SaleChannels } from '../stock/sale-channel.ts';
 import { type GateLog, LEASE_MS } from './lease.ts';
+import { type Opening, Openings, within } from './openings.ts';
 import { rebuildSale } from './rebuild.ts';
 
-/** How long commands wait for a sale to open before they answer 503. */
-const OPEN_WAIT_MS = 2_000;
 /** Between looks at a rebuild that another process does. */
 const OTHERS_REBUILD_POLL_MS = 50;
 /** One opening, rebuild included, gives up after this long; the next command or renewal begins anew. */
@@ -46,9 +45,6 @@ export interface SaleWatch {
   /** Operations that have set units aside and are not finished. */
   readonly pends: number;
 }
-
-/** How an opening ended; `unloaded` is for good. */
-type Opening = Awaited<ReturnType<OpenSale>>;
 
 export interface GateOptions {
   readonly redis: StoreConnection;
@@ -79,20 +75,21 @@ export class LineageGate {
   private readonly replicas: Replicas;
   /** As asked while the ledger is out of reach. */
   private replicasAcknowledge = true;
-  private readonly opening = new Map<number, Promise<Opening>>();
-  /** The openings that renewals asked for; undefined while there are none. */
-  private openings: Promise<void> | undefined;
+  private readonly openings: Openings;
+  /** Those that renewals asked for; undefined while there are none. */
+  private openingAll: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: GateOptions) {
     this.replicas = new Replicas(options.redis, options.replicas ?? null);
+    this.openings = new Openings((saleNumber) => this.openNow(saleNumber), options.log);
   }
 
   /** Resolves when no opening that a renewal asked for is waited for any more. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.replicas.hangUp();
-    await this.openings;
+    await this.openingAll;
   }
 
   /** The server's clock, as this process estimates it. For workers and for what is shown: decisions are made by the server's own. */
@@ -101,19 +98,7 @@ export class LineageGate {
   }
 
   /** Opens the sale if it can be opened; all who ask meanwhile share the attempt. Never throws. */
-  open = async (saleNumber: number): Promise<Opening> => {
-    let attempt = this.opening.get(saleNumber);
-    if (!attempt) {
-      attempt = this.openNow(saleNumber)
-        .catch((error: unknown) => {
-          this.options.log.warn({ sale: saleNumber, error: String(error) }, 'sale could not be opened');
-          return 'not-ready' as const;
-        })
-        .finally(() => this.opening.delete(saleNumber));
-      this.opening.set(saleNumber, attempt);
-    }
-    return await within(attempt, OPEN_WAIT_MS, 'not-ready' as const);
-  };
+  open = (saleNumber: number): Promise<Opening> => this.openings.open(saleNumber);
 
   /**
    * Renews every lease, and begins to open what is not open. Called every half second: it waits for no opening, so
@@ -133,17 +118,17 @@ export class LineageGate {
     const open = lineages.filter((row) => !row.unloaded);
     if (open.some((row) => row.lineage === identity.lineage)) this.replicas.verified(identity);
     this.forgetOthers(known, open);
-    const closed = (await this.grantAll(identity, open)).filter((row) => !this.opening.has(row.saleNumber));
-    if (closed.length === 0 || this.openings !== undefined) return;
-    this.openings = this.openEach(closed).finally(() => {
-      this.openings = undefined;
+    const closed = (await this.grantAll(identity, open)).filter((row) => !this.openings.has(row.saleNumber));
+    if (closed.length === 0 || this.openingAll !== undefined) return;
+    this.openingAll = this.openEach(closed).finally(() => {
+      this.openingAll = undefined;
     });
   }
 
   /** The same, and waits for the openings, each within its bound: for the start. */
   async renewAndOpen(): Promise<void> {
     await this.renew();
-    await this.openings;
+    await this.openingAll;
   }
 
   private noteReplicas(acknowledge: boolean): void {
@@ -169,7 +154,7 @@ export class LineageGate {
     if (!this.replicasAcknowledge)
       reasons.push('not every Redis replica acknowledges, and only PostgreSQL could say why');
     if (this.ledgerFailedAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
-    if (this.opening.size > 0) reasons.push(`${this.opening.size} sales are being rebuilt`);
+    if (this.openings.size > 0) reasons.push(`${this.openings.size} sales are being rebuilt`);
     return reasons;
   }
 
@@ -328,18 +313,5 @@ export class LineageGate {
     const { epoch, grant } = opened;
     this.note({ saleNumber, epoch, lineage: identity.lineage, entrySeq: grant.applied }, grant);
     return true;
-  }
-}
-
-/** The attempt's result if it comes within the time, else `late`; the attempt goes on. */
-async function within<T, L>(attempt: Promise<T>, ms: number, late: L): Promise<T | L> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<L>((resolve) => {
-    timer = setTimeout(() => resolve(late), ms);
-  });
-  try {
-    return await Promise.race([attempt, over]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,7 @@
 // One lifecycle for all workers: start; run again and again, never two runs at once; stop, which waits for the run
 // under way (a long one asks between two pieces whether it is to end); stop again is safe. A run that throws is logged
 // and the next one comes as usual.
+import { Repeats } from '../telemetry/repeats.ts';
 
 export interface Worker {
   start(): void;
@@ -23,19 +24,19 @@ export interface PeriodicOptions {
   /** A run of many pieces asks before each, and leaves the rest to whoever comes next. */
   readonly run: (isStopping: IsStopping) => Promise<void>;
   readonly log: WorkerLog;
-  /** The same failure is logged again only after this long: an outage is one story, not ten lines a second. */
+  /** The same failure is logged again only after this long. */
   readonly repeatLogMs?: number;
 }
-
-const REPEAT_LOG_MS = 10_000;
 
 export class Periodic implements Worker {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
-  private lastFailure = { message: '', atMs: Number.NEGATIVE_INFINITY };
+  private readonly repeats: Repeats;
 
-  constructor(private readonly options: PeriodicOptions) {}
+  constructor(private readonly options: PeriodicOptions) {
+    this.repeats = new Repeats(options.repeatLogMs);
+  }
 
   start(): void {
     if (this.stopped || this.timer || this.running) return;
@@ -64,10 +65,7 @@ export class Periodic implements Worker {
 
   private noteFailure(error: unknown): void {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const atMs = performance.now();
-    const repeated = message === this.lastFailure.message;
-    if (repeated && atMs - this.lastFailure.atMs < (this.options.repeatLogMs ?? REPEAT_LOG_MS)) return;
-    this.lastFailure = { message, atMs };
+    if (!this.repeats.isNews(message)) return;
     this.options.log.warn({ worker: this.options.name, error: message }, 'worker run failed; it runs again');
   }
 }
