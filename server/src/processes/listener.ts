@@ -21,11 +21,13 @@ const IDLE_LIMIT_SECONDS = 15;
  */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /**
- * Answers ask clients to close before idle connections are closed under them: until no request has come for this long …
+ * Answers ask clients to close before idle connections are closed under them, for at least this long, …
  */
 const NOTICE_MS = 200;
-/** … or at most this: a client may read its last answer late, and send the next request over the same connection. */
-const NOTICE_MAX_MS = 1_500;
+/** … until no request has come for this long: a busy client may read its answer late, and use the connection again, … */
+const QUIET_MS = 500;
+/** … and at most this. A client that was idle for as long may still send into the closing, as HTTP has it (RFC 9112, 9.3.1). */
+const NOTICE_MAX_MS = 4_000;
 const POLL_MS = 10;
 
 /** The port cannot be had; the message says what to do. */
@@ -35,8 +37,7 @@ export class PortUnavailable extends Error {
 
 export class Listener {
   private closing = false;
-  /** While closing. */
-  private requestedAtMs = 0;
+  private requestedAtMs = Number.NEGATIVE_INFINITY;
   private closed: Promise<void> | undefined;
 
   private constructor(private readonly server: Bun.Server<undefined>) {}
@@ -55,7 +56,7 @@ export class Listener {
           maxRequestBodySize: MAX_BODY_BYTES,
           development: false,
           fetch(request, server) {
-            if (listener.closing) listener.requestedAtMs = performance.now();
+            listener.requestedAtMs = performance.now();
             const answer = handler.fetch(request, server.requestIP(request)?.address ?? '');
             return answer instanceof Promise ? answer.then(listener.finish) : listener.finish(answer);
           },
@@ -95,7 +96,7 @@ export class Listener {
     const beganAtMs = performance.now();
     const endsAtMs = Math.min(deadline, beganAtMs + NOTICE_MAX_MS);
     for (let nowMs = beganAtMs; nowMs < endsAtMs; nowMs = performance.now()) {
-      if (nowMs - Math.max(beganAtMs, this.requestedAtMs) >= NOTICE_MS) return;
+      if (nowMs - beganAtMs >= NOTICE_MS && nowMs - this.requestedAtMs >= QUIET_MS) return;
       await Bun.sleep(POLL_MS);
     }
   }

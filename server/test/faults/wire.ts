@@ -20,6 +20,8 @@ export interface Place {
 
 const HEAD_END = '\r\n\r\n';
 const CONNECT_WITHIN_MS = 3_000;
+/** As long as a service that stops gives notice. */
+export const IDLE_MS = 4_000;
 
 /** Requests of all wires that ended without an answer, by how. */
 export const unanswered = {
@@ -29,6 +31,8 @@ export const unanswered = {
   opening: 0,
   /** A connection that had carried answers before broke after the request had been sent. */
   dropped: 0,
+  /** The same, after `IDLE_MS` without a request: a server may close such a one at the moment it is used (RFC 9112, 9.3.1). */
+  idle: 0,
   /** The time limit passed. */
   late: 0,
 };
@@ -42,6 +46,9 @@ export class Wire {
   private expected = -1;
   private answer: ((answer: Answer | undefined) => void) | undefined;
   private dueMs = Number.POSITIVE_INFINITY;
+  private answeredAtMs = 0;
+  /** Between the last answer and the present request. */
+  private idleMs = 0;
 
   constructor(private readonly limitMs: number) {
     beginTicking(this);
@@ -53,7 +60,9 @@ export class Wire {
     if (this.connectedTo !== place.port) this.hangUp();
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
     this.answer = resolve;
-    this.dueMs = performance.now() + this.limitMs;
+    const nowMs = performance.now();
+    this.idleMs = nowMs - this.answeredAtMs;
+    this.dueMs = nowMs + this.limitMs;
     try {
       const socket = this.socket ?? (await this.connect(place));
       if (this.answer === resolve && socket.write(request) < request.length) this.hangUp();
@@ -89,8 +98,13 @@ export class Wire {
   }
 
   private broken(): void {
-    if (this.answer !== undefined) unanswered[this.answers === 0 ? 'opening' : 'dropped'] += 1;
+    if (this.answer !== undefined) unanswered[this.howBroken()] += 1;
     this.hangUp();
+  }
+
+  private howBroken(): 'opening' | 'idle' | 'dropped' {
+    if (this.answers === 0) return 'opening';
+    return this.idleMs >= IDLE_MS ? 'idle' : 'dropped';
   }
 
   private async connect({ host, port }: Place): Promise<Socket<undefined>> {
@@ -146,6 +160,7 @@ export class Wire {
     this.received = received.slice(this.expected);
     this.expected = -1;
     this.answers += 1;
+    this.answeredAtMs = parsed.atMs;
     this.answer = undefined;
     this.dueMs = Number.POSITIVE_INFINITY;
     if (headerOf(head, 'connection')?.toLowerCase() === 'close') this.hangUp();

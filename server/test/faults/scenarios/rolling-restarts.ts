@@ -3,7 +3,7 @@ import type { Act } from '../act.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Actor } from '../stage.ts';
 import { restlessness } from '../store-view.ts';
-import { unanswered } from '../wire.ts';
+import { IDLE_MS, unanswered } from '../wire.ts';
 
 const EXIT_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 10;
@@ -12,7 +12,7 @@ export const rollingRestarts: Scenario = {
   number: 2,
   title: 'Rolling restarts under load',
   about:
-    'Two services with two workers each are told to stop (SIGTERM) in turn, under load, and started again on the same port. A request that was sent must be answered; readiness fails before the port closes; the exit code is 0 within 10 s. A connection that is just being opened may be refused by the kernel: customers ask again.',
+    'Two services with two workers each are told to stop (SIGTERM) in turn, under load, and started again on the same port. A request that was sent must be answered; readiness fails before the port closes; the exit code is 0 within 10 s. A connection that is just being opened may be refused by the kernel, and one that was idle for four seconds may be closed at the moment it is used again: customers ask again.',
   inShort: false,
   play: async (company) => {
     const stage = await company.stage({ workers: 2 });
@@ -38,9 +38,10 @@ export const rollingRestarts: Scenario = {
       );
       const dropped = unanswered.dropped + unanswered.late - before.dropped - before.late;
       const opening = unanswered.opening + unanswered.refused - before.opening - before.refused;
+      const idle = unanswered.idle - before.idle;
       act.expect(dropped === 0, `${dropped} requests over established connections were not answered`);
       act.note(
-        `The slowest stop took ${Math.round(slowestMs)} ms; ${dropped} requests over a connection that was established stayed without an answer, ${opening} connections were refused while they were being opened.`,
+        `The slowest stop took ${Math.round(slowestMs)} ms; ${dropped} requests over a connection that was established stayed without an answer, ${idle} were sent over one that had been idle for ${IDLE_MS / 1000} s and was being closed, ${opening} connections were refused while they were being opened.`,
       );
     });
   },
