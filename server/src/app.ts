@@ -113,7 +113,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     open: gate.open,
     journalReached: () => journalReach.wait(),
     onLost: () => lost.inc(),
-    onLedgerFailure: () => gate.noteLedgerFailure(),
+    onLedgerFailure: (error) => gate.noteLedgerFailure(error),
   });
   const sales = new SalesDesk({
     ledger: customersLedger,

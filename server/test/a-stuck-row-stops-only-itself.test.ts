@@ -64,6 +64,7 @@ test('its confirms are 503 and keep their reservations, everything else goes on,
       const refused = await ann.confirm(mine);
       expect([refused.status, refused.body.code]).toEqual([503, 'unavailable']);
       expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect((await ann.get('/readyz')).text).not.toContain('does not answer');
       expect(performance.now() - beganAtMs).toBeLessThan(SLACK * LEDGER_HOT.lockMs);
       expect((await ann.reserve({ [stuck.sku('a')]: 1 })).status).toBe(201);
       const other = await ann.reserve({ [free.sku('b')]: 1 });

@@ -43,7 +43,7 @@ export interface ConfirmOptions {
   readonly channelOf: (saleNumber: number) => SaleChannel;
   readonly open: OpenSale;
   readonly retries?: RetryBudget;
-  readonly onLedgerFailure: () => void;
+  readonly onLedgerFailure: (error: unknown) => void;
 }
 
 export class Confirm {
@@ -134,7 +134,7 @@ export class Confirm {
       decisions = await this.options.ledger.confirm(channel.saleNumber, epoch, requests);
     } catch (error) {
       if (error instanceof LedgerUnavailable || error instanceof AmbiguousCommit)
-        this.options.onLedgerFailure();
+        this.options.onLedgerFailure(error);
       if (error instanceof LedgerUnavailable) await this.giveBack(channel, epoch, requests);
       throw error;
     }

@@ -46,7 +46,7 @@ export interface DeskOptions {
   /** Waits, bounded, until the journal has what the stores were seen to have done: lists are read from it. */
   readonly journalReached: () => Promise<void>;
   readonly onLost: () => void;
-  readonly onLedgerFailure: () => void;
+  readonly onLedgerFailure: (error: unknown) => void;
 }
 
 type Found = { sale: SaleRow; refusal?: never } | { sale?: never; refusal: Refusal };

@@ -1,7 +1,7 @@
 // The lineage gate: nothing is granted by a store that the ledger does not know (protocols §6). Each process keeps
 // the leases of all sales alive; whenever a store's identity differs from the recorded one, a key is missing, or a
 // lease is refused, the sale is rebuilt first (rebuild.ts). Commands meanwhile wait here, bounded, or answer 503.
-import { LedgerUnavailable, type SaleLineage } from '../domain/ledger-facts.ts';
+import { LedgerBusy, LedgerUnavailable, type SaleLineage } from '../domain/ledger-facts.ts';
 import { StockUnavailable } from '../domain/sale-store.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { StoreConnection } from '../stock/connect.ts';
@@ -66,8 +66,10 @@ export class LineageGate {
   readonly watches = new Map<number, SaleWatch>();
   /** Server clock minus this process's, from the last look: what is due is due by the server's clock. */
   clockOffsetMs = 0;
-  /** When the ledger last failed to answer, by this process's monotonic clock; −Infinity if it never has. */
+  /** When the ledger last failed somebody, by this process's monotonic clock; −Infinity if it never has. */
   ledgerFailedAtMs = Number.NEGATIVE_INFINITY;
+  /** The same without those who met a lock that others held: it was well then. */
+  private ledgerSilentAtMs = Number.NEGATIVE_INFINITY;
   private ledgerAnsweredAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   /** Why the store that answers is not one to grant on, in words; null if it is. */
@@ -142,8 +144,9 @@ export class LineageGate {
     this.replicasAcknowledge = acknowledge;
   }
 
-  noteLedgerFailure(): void {
+  noteLedgerFailure(error?: unknown): void {
     this.ledgerFailedAtMs = performance.now();
+    if (!(error instanceof LedgerBusy)) this.ledgerSilentAtMs = this.ledgerFailedAtMs;
   }
 
   /** Why traffic should go elsewhere, in words; empty when both stores answered lately and every sale is open. */
@@ -153,7 +156,7 @@ export class LineageGate {
     if (this.misfit !== null) reasons.push(this.misfit);
     if (!this.replicasAcknowledge)
       reasons.push('not every Redis replica acknowledges, and only PostgreSQL could say why');
-    if (this.ledgerFailedAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
+    if (this.ledgerSilentAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
     if (this.openings.size > 0) reasons.push(`${this.openings.size} sales are being rebuilt`);
     return reasons;
   }

@@ -88,7 +88,7 @@ export async function openRooms(options: RoomsOptions): Promise<Rooms> {
     onLost: () => {
       lost += 1;
     },
-    onLedgerFailure: () => gate.noteLedgerFailure(),
+    onLedgerFailure: (error) => gate.noteLedgerFailure(error),
   });
   const deliver = async (saleNumber: number) => {
     await relay.catchUpFromStore(channels.of(saleNumber));
