@@ -57,6 +57,8 @@ export interface GateOptions {
   readonly log: GateLog;
   /** Hears how each look at the store went: `tookMs` of one that was answered, Infinity of one that was not. */
   readonly onLook?: (tookMs: number) => void;
+  /** After an opening that failed; OPEN_PAUSE_MS unless a test goes on at once. */
+  readonly openPauseMs?: number;
   /** Tests pass their own clock (ms) for what a rebuild writes; the service leaves it to the store's. */
   readonly clock?: () => number;
 }
@@ -84,7 +86,7 @@ export class LineageGate {
 
   constructor(private readonly options: GateOptions) {
     this.replicas = new Replicas(options.redis, options.replicas ?? null);
-    this.openings = new Openings((saleNumber) => this.openNow(saleNumber), options.log);
+    this.openings = new Openings((saleNumber) => this.openNow(saleNumber), options.log, options.openPauseMs);
   }
 
   /** Resolves when no opening that a renewal asked for is waited for any more. */

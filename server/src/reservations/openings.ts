@@ -7,13 +7,13 @@ import type { GateLog } from './lease.ts';
 /** How long commands wait for a sale to open before they answer 503. */
 const OPEN_WAIT_MS = 2_000;
 /** From a failed opening of a sale to the next one. */
-const PAUSE_MS = 100;
+export const OPEN_PAUSE_MS = 100;
 
 /** How an opening ended; `unloaded` is for good. */
 export type Opening = Awaited<ReturnType<OpenSale>>;
 
 export class Openings {
-  /** By sale number: the attempt under way, or one that failed within the last `PAUSE_MS`. */
+  /** By sale number: the attempt under way, or one that failed less than the pause ago. */
   private readonly attempts = new Map<number, Promise<Opening>>();
   private readonly underWay = new Set<number>();
   private readonly repeats = new Repeats();
@@ -21,6 +21,7 @@ export class Openings {
   constructor(
     private readonly openNow: OpenSale,
     private readonly log: GateLog,
+    private readonly pauseMs = OPEN_PAUSE_MS,
   ) {}
 
   /** Sales that are being opened now. */
@@ -50,8 +51,9 @@ export class Openings {
       return 'not-ready' as const;
     });
     this.underWay.delete(saleNumber);
-    if (result === 'not-ready') setTimeout(() => this.attempts.delete(saleNumber), PAUSE_MS).unref();
-    else this.attempts.delete(saleNumber);
+    const forget = () => this.attempts.delete(saleNumber);
+    if (result === 'not-ready' && this.pauseMs > 0) setTimeout(forget, this.pauseMs).unref();
+    else forget();
     return result;
   }
 }

@@ -65,6 +65,7 @@ export async function openRooms(options: RoomsOptions): Promise<Rooms> {
     ledger,
     channels: () => channels,
     storesArePrivate,
+    openPauseMs: 0,
     replicas: options.replicas ?? null,
     log,
     ...(options.clock && { clock: options.clock }),

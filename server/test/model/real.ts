@@ -58,6 +58,7 @@ export class RealSystem implements Side {
       ...{ redis, ledger, log, clock },
       channels: () => channels,
       storesArePrivate: true,
+      openPauseMs: 0,
     });
     const channels = new SaleChannels(redis, world.limits, gate.open, clock);
     const { ids, limits } = world;
