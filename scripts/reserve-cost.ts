@@ -1,17 +1,16 @@
 // What a reservation costs in CPU, by process: `npm run cost`. Starts a service and stores of its own, sends accepted
 // reserves with unique customers, tokens and keys in a closed loop, and reads each process's CPU time before and after.
 // The generator shares the machine, so the rate is a floor; the CPU figures are what to compare. Linux only (/proc).
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { cpuMs, processGroups } from '../bench/src/cpu-time.ts';
 
 const ROUNDS = 3;
 const REQUESTS = 20_000;
 const AT_ONCE = 128;
-const MS_PER_TICK =
-  1000 / Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout.trim() || 100);
 
 const secret = randomBytes(32).toString('base64url');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'holdfast-cost-'));
@@ -62,47 +61,6 @@ async function readyUrl(): Promise<string> {
     if (url) return url;
   }
   throw new Error('the service did not start; run it by hand to see why');
-}
-
-/** Pids by what they do: the workers are the supervisor's children, the stores have the data folder in their names or files. */
-function processGroups(
-  supervisor: number,
-  folder: string,
-): Record<'service' | 'redis' | 'postgres', number[]> {
-  const groups = { service: [] as number[], redis: [] as number[], postgres: [] as number[] };
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    const pid = Number(name);
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      if (parentOf(pid) === supervisor && command.includes('--role=worker')) groups.service.push(pid);
-      else if (belongsTo(pid, folder) && /redis|valkey/.test(command)) groups.redis.push(pid);
-      else if (belongsTo(pid, folder) && /postgres/.test(command)) groups.postgres.push(pid);
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  return groups;
-}
-
-function parentOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
-}
-
-/** Its command line names the folder, or one of its ancestors' does. */
-function belongsTo(pid: number, folder: string): boolean {
-  for (let at = pid; at > 1; at = parentOf(at)) {
-    if (readFileSync(`/proc/${at}/cmdline`, 'utf8').includes(folder)) return true;
-  }
-  return false;
-}
-
-function cpuMs(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks * MS_PER_TICK;
 }
 
 async function measure(url: string, groups: () => Record<string, number[]>, round: number) {

@@ -51,6 +51,8 @@ const TRESPASSES: readonly { readonly file: string; readonly source: string; rea
   { file: 'server/src/sales/zod.ts', source: "import '@hono/zod-openapi';", says: /know Hono/ },
   { file: 'server/src/http/pino.ts', source: "import 'pino';", says: /knows pino and prom-client/ },
   { file: 'server/src/workers/prom.ts', source: "import 'prom-client';", says: /knows pino and prom-client/ },
+  { file: 'bench/src/redis.ts', source: "import 'ioredis';", says: /knows Redis/ },
+  { file: 'bench/src/express.ts', source: "import 'express';", says: /what the bench compares with/ },
 
   // Workspaces.
   { file: 'cli/src/a.ts', source: "import '../../server/src/domain/ids.ts';", says: /never imported/ },
@@ -60,6 +62,10 @@ const TRESPASSES: readonly { readonly file: string; readonly source: string; rea
   { file: 'contract/src/b.ts', source: "import '@holdfast/client';", says: /never build on the client/ },
   { file: 'server/test/cli.ts', source: "import '../../cli/src/race.ts';", says: /CLI is on top/ },
   { file: 'client/src/cli.ts', source: "import '../../cli/src/race.ts';", says: /CLI is on top/ },
+  { file: 'server/test/bench.ts', source: "import '../../bench/src/run.ts';", says: /measures the rest/ },
+  { file: 'cli/src/bench.ts', source: "import '@holdfast/bench/run';", says: /measures the rest/ },
+  { file: 'bench/src/a.ts', source: "import '../../server/src/app.ts';", says: /as customers do/ },
+  { file: 'bench/src/b.ts', source: "import '../../server/src/stock/library.ts';", says: /as customers do/ },
   { file: 'client/src/node.ts', source: "import 'node:fs';", says: /Node.js builtin/ },
 
   // The environment.
@@ -93,6 +99,11 @@ const ALLOWED: readonly { readonly file: string; readonly source: string }[] = [
   { file: 'server/src/embedded/ok.ts', source: "import './postgres/start.ts'; process.on('exit', stop);" },
   { file: 'server/src/config-reader.ts', source: "import './embedded/cache-folder.ts';" },
   { file: 'server/test/ok.ts', source: "import 'postgres'; import '../src/http/x.ts';" },
+  { file: 'bench/src/baselines/ok.mjs', source: "import 'express'; import 'ioredis';" },
+  {
+    file: 'bench/src/ok.ts',
+    source: "import '../../server/src/stock/keys.ts'; import '../../server/test/harness/stores.ts';",
+  },
   { file: 'cli/src/ok.ts', source: "import '@holdfast/client'; import '@holdfast/contract/x';" },
 ];
 

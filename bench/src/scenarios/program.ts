@@ -1,0 +1,54 @@
+// All scenarios in the order in which a round plays them: what is divided by each other lies close together, and what leaves
+// something behind for the service to clear away comes last.
+import { calls, emptyBun, emptyNode, ledgerRow, naive } from './baselines.ts';
+import { expiry, growth, memory } from './growth.ts';
+import { latency, overload, replay } from './open-model.ts';
+import {
+  lastItem,
+  pairs,
+  reads,
+  reserveAlways,
+  reserveEverysec,
+  skus20,
+  skus1000,
+  soldOut,
+  twoProcesses,
+} from './saturation.ts';
+import type { Scenario } from './scenario.ts';
+
+export const SCENARIOS: readonly Scenario[] = [
+  reserveEverysec,
+  naive,
+  calls,
+  emptyNode,
+  reserveAlways,
+  soldOut,
+  emptyBun,
+  pairs,
+  ledgerRow,
+  latency,
+  lastItem,
+  reads,
+  skus20,
+  skus1000,
+  replay,
+  overload,
+  twoProcesses,
+  growth,
+  expiry,
+  memory,
+];
+
+/** These and what they need, in the order of the program. @throws naming one that there is not */
+export function chosen(names: readonly string[] | undefined): readonly Scenario[] {
+  if (names === undefined) return SCENARIOS;
+  const wanted = new Set<string>();
+  const take = (name: string) => {
+    const scenario = SCENARIOS.find((each) => each.name === name);
+    if (scenario === undefined) throw new Error(`There is no scenario ${name}.`);
+    wanted.add(name);
+    for (const needed of scenario.needs ?? []) take(needed);
+  };
+  for (const name of names) take(name);
+  return SCENARIOS.filter(({ name }) => wanted.has(name));
+}

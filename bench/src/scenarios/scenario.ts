@@ -1,0 +1,16 @@
+import type { Company } from '../company.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  /** Scenarios whose figures of the same round this one needs. */
+  readonly needs?: readonly string[];
+  /** In a quick run: each round, the first one only, or not at all. */
+  readonly inQuick: 'always' | 'once' | 'never';
+  /** In a full run: each round, or the first one only because it takes minutes. */
+  readonly inFull: 'always' | 'once';
+  /** Plays on a stage of its own, when the round's stage is gone: two services would take time from each other. */
+  readonly apart?: true;
+  /** @throws BrokenInvariant, or whatever kept it from a result */
+  play(company: Company): Promise<void>;
+}
