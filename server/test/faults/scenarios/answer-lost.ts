@@ -13,23 +13,30 @@ export const answerLost: Scenario = {
   play: async (company) => {
     const stage = await company.stage({ proxied: ['postgres'] });
     await company.act('cut between COMMIT and its answer', stage, async (act: Act) => {
-      act.load({ endings: ['confirm', 'confirm twice', 'release'], thinkMs: 20 });
       let cut = 0;
+      let armed = false;
+      for (const proxy of stage.proxies('postgres')) {
+        proxy.setTrap({
+          direction: 'to-server',
+          // Looks on from the beginning: a connection tells the statement's text once, before the first batch.
+          make: () => {
+            const isExecuted = whenExecuted('confirm_batch')();
+            return (piece) => isExecuted(piece) && armed;
+          },
+          does: 'cut',
+          onSprung: () => {
+            cut += 1;
+          },
+        });
+      }
+      act.load({ endings: ['confirm', 'confirm twice', 'release'], thinkMs: 20 });
       for (let round = 1; round <= company.scale(60, 12); round += 1) {
         await act.goOn(0.5);
-        for (const proxy of stage.proxies('postgres')) {
-          proxy.setTrap({
-            direction: 'to-server',
-            make: whenExecuted('confirm_batch'),
-            does: 'cut',
-            onSprung: () => {
-              cut += 1;
-            },
-          });
-        }
+        armed = true;
         await act.goOn(0.1);
-        for (const proxy of stage.proxies('postgres')) proxy.release();
+        armed = false;
       }
+      for (const proxy of stage.proxies('postgres')) proxy.release();
       act.note(`${cut} batches were cut off between their COMMIT and its answer.`);
       act.expect(cut > 0, 'no batch was cut off: the scenario shows nothing');
       await act.goOn(1);
