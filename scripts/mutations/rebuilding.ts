@@ -139,14 +139,14 @@ export const REBUILDING: readonly Mutation[] = [
   },
   {
     guard: 'epoch of an append',
-    file: `${SQL}/0003-journal.sql`,
+    file: `${SQL}/0007-journal-append.sql`,
     find: 'WHERE number = p_sale AND epoch = p_epoch FOR KEY SHARE;',
     put: 'WHERE number = p_sale FOR KEY SHARE;',
     test: HOLDS.ledgerJournal,
   },
   {
     guard: 'append holds its epoch open',
-    file: `${SQL}/0003-journal.sql`,
+    file: `${SQL}/0007-journal-append.sql`,
     find: 'AND epoch = p_epoch FOR KEY SHARE;',
     put: 'AND epoch = p_epoch;',
     test: HOLDS.ledgerJournal,
@@ -160,8 +160,8 @@ export const REBUILDING: readonly Mutation[] = [
   },
   {
     guard: 'transition journaled once',
-    file: `${SQL}/0003-journal.sql`,
-    find: '\n  ON CONFLICT (sale, source, epoch, seq) DO NOTHING;',
+    file: `${SQL}/0007-journal-append.sql`,
+    find: '\n    ON CONFLICT (sale, source, epoch, seq) DO NOTHING;',
     put: ';',
     test: HOLDS.ledgerJournal,
   },

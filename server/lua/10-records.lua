@@ -1,12 +1,14 @@
 -- Reads and writes in bounded pieces ----------------------------------------------------------------------------------
 
-local function fetch(command, key, fields)
-  if #fields <= UNPACK_MAX then return redis.call(command, key, unpack(fields)) end
+--- Of a list, or of its elements first … last.
+local function fetch(command, key, list, first, last)
+  first, last = first or 1, last or #list
+  if last - first < UNPACK_MAX then return redis.call(command, key, unpack(list, first, last)) end
   local all = {}
-  for from = 1, #fields, UNPACK_MAX do
+  for from = first, last, UNPACK_MAX do
     local to = from + UNPACK_MAX - 1
-    if to > #fields then to = #fields end
-    for _, value in ipairs(redis.call(command, key, unpack(fields, from, to))) do all[#all + 1] = value end
+    if to > last then to = last end
+    for _, value in ipairs(redis.call(command, key, unpack(list, from, to))) do all[#all + 1] = value end
   end
   return all
 end
@@ -34,10 +36,13 @@ local function read_record(packed)
   }
 end
 
-local function write_record(r)
-  return r.state .. ' ' .. r.customer .. ' ' .. r.seq .. ' ' .. r.at .. ' ' .. r.ttl .. ' ' .. text(r.deadline) .. ' '
-    .. text(r.attempts) .. ' ' .. text(r.extensions) .. ' ' .. r.resolved .. ' ' .. r.print .. ' ' .. r.lines
+--- What follows the number: the same for all that a call reserves with one body.
+local function record_tail(r)
+  return ' ' .. r.at .. ' ' .. r.ttl .. ' ' .. text(r.deadline) .. ' ' .. text(r.attempts) .. ' ' .. text(r.extensions) .. ' '
+    .. r.resolved .. ' ' .. r.print .. ' ' .. r.lines
 end
+
+local function write_record(r) return r.state .. ' ' .. r.customer .. ' ' .. r.seq .. record_tail(r) end
 
 -- A hot sale's lines are nearly always the same word: each is taken apart once a call.
 local function line_reader()

@@ -3,7 +3,7 @@
 local function new_change(sale)
   return {
     pends = {},
-    sale = sale, items = {}, held = {}, res = {}, events = {},
+    sale = sale, items = {}, held = {}, held_now = {}, res = {}, events = {}, reserved = {}, taken = 0,
     dead_add = {}, dead_rem = {}, pin_add = {}, pin_rem = {}, done_add = {}, done_rem = {}, touched = {},
   }
 end
@@ -26,15 +26,15 @@ local function load(change, skus, held_fields)
         { total = tonumber(total), reserved = tonumber(reserved), sold = tonumber(sold), cap = tonumber(cap) }
     end
   end
-  local asked, wanted = {}, {}
-  for _, field in ipairs(held_fields) do
-    if not asked[field] then asked[field] = true; wanted[#wanted + 1] = field end
-  end
-  if #wanted > 0 then
-    local units = fetch('HMGET', keys[CUST], wanted)
-    for i, field in ipairs(wanted) do change.held[field] = { units = tonumber(units[i] or 0) } end
+  if #held_fields == 0 then return end
+  local units = fetch('HMGET', keys[CUST], held_fields)
+  for i = 1, #held_fields do
+    if units[i] then change.held[held_fields[i]] = tonumber(units[i]) end
   end
 end
+
+--- Units that "customer sku" holds as this change leaves it. Most customers come for the first time: they are in neither table.
+local function units_of(change, field) return change.held_now[field] or change.held[field] or 0 end
 
 --- Loads what a list of packed records moves.
 local function load_for(change, records)
@@ -50,14 +50,13 @@ end
 
 local function move(change, customer, lines, reserved, sold, held)
   for _, line in ipairs(change.sale.lines(lines)) do
-    local item, field = change.items[line.sku], customer .. ' ' .. line.sku
+    local item = change.items[line.sku]
     item.reserved = item.reserved + reserved * line.quantity
     item.sold = item.sold + sold * line.quantity
     item.moved = true
     if held ~= 0 then
-      local mine = change.held[field]
-      mine.units = mine.units + held * line.quantity
-      mine.moved = true
+      local field = customer .. ' ' .. line.sku
+      change.held_now[field] = units_of(change, field) + held * line.quantity
     end
   end
 end
@@ -95,13 +94,17 @@ end
 local function flush(change)
   local keys, sale = change.sale.keys, change.sale
   if #change.events > 0 then
-    redis.call('XADD', keys[EVENTS], sale.epoch .. '-' .. text(change.seq), 'at', sale.at, 'events',
-      table.concat(change.events, '\n'))
+    redis.call('XADD', keys[EVENTS], sale.epoch .. '-' .. text(change.seq), 'at', sale.at,
+      'from', text(change.seq - #change.events + 1), 'events', table.concat(change.events, '\n'))
+  end
+  if change.taken > 0 then
+    redis.call('XADD', keys[EVENTS], sale.epoch .. '-' .. text(change.seq), 'at', sale.at,
+      'from', text(change.seq - change.taken + 1), 'reserved', table.concat(change.reserved, ' '))
   end
   local stock = { '@seq', text(change.seq), '@applied', text(change.applied), '@now', sale.at }
   for sku, item in pairs(change.items) do
     if item.moved then
-      push(stock, sku, string.format('%.0f %.0f %.0f %s', item.total, item.reserved, item.sold, item.cap and text(item.cap) or '-'))
+      push(stock, sku, text(item.total) .. ' ' .. text(item.reserved) .. ' ' .. text(item.sold) .. ' ' .. (item.cap and text(item.cap) or '-'))
     end
   end
   send('HSET', keys[STOCK], stock)
@@ -118,10 +121,8 @@ local function flush(change)
   send('ZADD', keys[PINNED], change.pin_add)
   send('ZADD', keys[DONE], change.done_add)
   local set, drop = {}, {}
-  for field, mine in pairs(change.held) do
-    if mine.moved then
-      if mine.units == 0 then drop[#drop + 1] = field else push(set, field, text(mine.units)) end
-    end
+  for field, units in pairs(change.held_now) do
+    if units == 0 then drop[#drop + 1] = field else push(set, field, text(units)) end
   end
   send('HSET', keys[CUST], set)
   send('HDEL', keys[CUST], drop)

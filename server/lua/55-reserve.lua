@@ -1,108 +1,193 @@
 -- Reserve ------------------------------------------------------------------------------------------------------------
+--
+-- The hot path. What costs here is neither stock nor arithmetic: it is each argument, each new word and each look into a
+-- table, a command. So commands come in columns that are handed to Redis as they are, what those with one body have in
+-- common is made once, and the stream gets words that are there anyway.
 
-local RESERVE_ARGS = 7
+local FIRST_BODY, BODY_ARGS = 9, 3
 
---- One command against the gathered change. Returns its reply word and what follows it.
-local function decide(change, w, limits, command, seen, more_due)
-  if w and not command.counted then
-    local name, address = command.customer, command.address
-    local wait = limits.customer > 0 and refused_by(w, name, limits.customer)
-    local wait_address = limits.address > 0 and address ~= '' and refused_by(w, address, limits.address)
-    if wait or wait_address then
-      return (wait and 'rate-limited customer ' or 'rate-limited address ') .. text(later(wait or 0, wait_address or 0))
+--- The b bodies: how a reservation of each begins, but for its customer and number, and what the stream says of it.
+local function read_bodies(sale, args, b)
+  local bodies, skus = {}, {}
+  for i = 1, b do
+    local p = FIRST_BODY + (i - 1) * BODY_ARGS
+    local ttl, print, lines = args[p], args[p + 1], args[p + 2]
+    local record = {
+      at = sale.at, ttl = ttl, deadline = sale.now + tonumber(ttl) * 1000, attempts = 0, extensions = 0, resolved = '0',
+      print = print, lines = lines,
+    }
+    local due = text(record.deadline)
+    local body = {
+      print = print, due = due, tail = record_tail(record), event = '= ' .. ttl .. ' ' .. due .. ' ' .. print .. ' ' .. lines,
+      lines = sale.lines(lines), items = {}, quantities = {}, fields = {},
+    }
+    for k, line in ipairs(body.lines) do
+      skus[#skus + 1], body.fields[k] = line.sku, ' ' .. line.sku
     end
-    if limits.customer > 0 then count_attempt(w, name) end
-    if limits.address > 0 and address ~= '' then count_attempt(w, address) end
+    bodies[i] = body
   end
-  if seen then
-    if seen.customer ~= command.customer or seen.print ~= command.print then return 'key-reused' end
-    return 'replayed ' .. write_record(seen)
-  end
-  if change.seq - change.trimmed >= STREAM_CAP then return 'backlogged' end
-  local now = change.sale.now
-  if change.closed or (change.closes and now >= change.closes) then return 'closed' end
-  if change.opens and now < change.opens then return 'not-open ' .. text(change.opens) end
-  local lines = change.sale.lines(command.lines)
-  for _, line in ipairs(lines) do
-    if not change.items[line.sku] then return 'unknown-sku ' .. line.sku end
-  end
-  for _, line in ipairs(lines) do
-    local cap, units = change.items[line.sku].cap, change.held[command.customer .. ' ' .. line.sku].units
-    if cap and units + line.quantity > cap then
-      if more_due then return 'again' end
-      return 'limit-exceeded ' .. line.sku .. ' ' .. text(cap) .. ' ' .. text(units)
-    end
-  end
-  local short = {}
-  for _, line in ipairs(lines) do
-    local item = change.items[line.sku]
-    local available = item.total - item.reserved - item.sold
-    if available < line.quantity then
-      short[#short + 1] = line.sku .. '*' .. text(available > 0 and available or 0) .. '*' .. text(item.reserved)
-    end
-  end
-  if #short > 0 then
-    if more_due then return 'again' end
-    return 'short ' .. table.concat(short, ',')
-  end
-  local record = {
-    state = 'A', customer = command.customer, seq = text(change.seq + 1), at = change.sale.at, ttl = command.ttl,
-    deadline = now + tonumber(command.ttl) * 1000, attempts = 0, extensions = 0, resolved = '0', print = command.print,
-    lines = command.lines,
-  }
-  move(change, command.customer, command.lines, 1, 0, 1)
-  put(change, command.id, record)
-  push(change.dead_add, text(record.deadline), command.id)
-  transition(change, 'reserved', command.id, record)
-  return 'reserved ' .. record.seq, record
+  return bodies, skus
 end
 
---- hf_reserve: ARGV[3] limit a customer, ARGV[4] limit an address (0 = off), ARGV[5] n, then n times:
---- id, customer, address, ttl, fingerprint, counted (1: this attempt passed the windows in an earlier call), lines.
---- Replies {OK, now, …n words}: "reserved seq" | "replayed record" | "key-reused" | "rate-limited customer|address ms" |
---- "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" | "limit-exceeded sku cap held" |
+--- Finds the items of a body, and why it can be reserved by nobody just now.
+local function meet_items(change, body)
+  local now = change.sale.now
+  if change.closed or (change.closes and now >= change.closes) then body.refused = 'closed'
+  elseif change.opens and now < change.opens then body.refused = 'not-open ' .. text(change.opens) end
+  for k, line in ipairs(body.lines) do
+    local item = change.items[line.sku]
+    if item then item.free = item.total - item.reserved - item.sold end
+    body.items[k], body.quantities[k] = item, line.quantity
+    if not item then body.refused = body.refused or 'unknown-sku ' .. line.sku end
+  end
+end
+
+--- Counts an attempt, or says why it does not pass the windows.
+local function pass_windows(w, customer, most, address, most_address)
+  local wait = most > 0 and refused_by(w, customer, most)
+  local wait_address = address ~= '' and refused_by(w, address, most_address)
+  if wait or wait_address then
+    return (wait and 'rate-limited customer ' or 'rate-limited address ') .. text(later(wait or 0, wait_address or 0))
+  end
+  if most > 0 then count_attempt(w, customer) end
+  if address ~= '' then count_attempt(w, address) end
+end
+
+local SEEN = '^%u (%S+) %d+ %d+ %d+ %d+ %d+ %d+ %d+ (%S+) '
+
+--- The answer first given, to whom it was given; nobody else's key is known to them.
+local function replay_of(seen, customer, body)
+  local owner, print = string.match(seen, SEEN)
+  if owner ~= customer or print ~= body.print then return 'key-reused' end
+  return 'replayed ' .. seen
+end
+
+--- The reply word of a refusal for want of stock.
+local function short_of(body)
+  local words = {}
+  for k, item in ipairs(body.items) do
+    if item.free < body.quantities[k] then
+      words[#words + 1] = body.lines[k].sku .. '*' .. text(later(item.free, 0)) .. '*' .. text(item.reserved)
+    end
+  end
+  return 'short ' .. table.concat(words, ',')
+end
+
+--- Takes the units if the customer may have them and they are there. `held` names the units it has of each line, from `at` on.
+--- Returns the reservation's number and record, or the refusal's reply word.
+local function take(change, id, customer, body, held, at)
+  local items, quantities, before, now = body.items, body.quantities, change.held, change.held_now
+  local short = false
+  for k = 1, #items do
+    local item, quantity = items[k], quantities[k]
+    local cap, field = item.cap, held[at + k]
+    if cap then
+      local units = now[field] or before[field] or 0
+      if units + quantity > cap then
+        return 'limit-exceeded ' .. body.lines[k].sku .. ' ' .. text(cap) .. ' ' .. text(units)
+      end
+    end
+    short = short or item.free < quantity
+  end
+  if short then return short_of(body) end
+  for k = 1, #items do
+    local item, quantity, field = items[k], quantities[k], held[at + k]
+    item.free, item.reserved, item.moved = item.free - quantity, item.reserved + quantity, true
+    now[field] = (now[field] or before[field] or 0) + quantity
+  end
+  local n, res, dead, reserved = change.taken + 1, change.res, change.dead_add, change.reserved
+  local seq = text(change.seq + n)
+  local record = 'A ' .. customer .. ' ' .. seq .. body.tail
+  change.taken = n
+  if change.body ~= body then
+    change.body, reserved[#reserved + 1] = body, body.event
+  end
+  local even, words = 2 * n, #reserved
+  res[even - 1] = id
+  res[even] = record
+  dead[even - 1] = body.due
+  dead[even] = id
+  reserved[words + 1] = id
+  reserved[words + 2] = customer
+  return seq, record
+end
+
+--- hf_reserve: ARGV[3] limit a customer, ARGV[4] limit an address (0 = off), ARGV[5] 1 if the first attempt has passed the
+--- windows in an earlier call, ARGV[6] n commands, ARGV[7] b different bodies, ARGV[8] r runs of commands with one body; then b
+--- times ttl, fingerprint, lines; r times body, how many; n ids; "@", n customers; n addresses or "", if they are limited.
+--- Replies {OK, now, …n words}: a number: reserved under it | "replayed record" | "key-reused" | "rate-limited
+--- customer|address ms" | "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" | "limit-exceeded sku cap held" |
 --- "short sku*available*reserved,…" | "again": counted, but stock or cap is short while due reservations still wait: call
 --- again | "wait": undecided and uncounted, because one before it said "again".
 local function reserve(keys, args)
   local sale, no = enter(keys, args)
   if not sale then return no end
   local _, more_due = sweep(sale, SWEEP_IN_RESERVE)
-  local limits = { customer = tonumber(args[3]), address = tonumber(args[4]) }
-  local n = tonumber(args[5])
-  local commands, ids, names, skus, held = {}, {}, { '@' }, {}, {}
-  for i = 1, n do
-    local p = 5 + (i - 1) * RESERVE_ARGS
-    local c = {
-      id = args[p + 1], customer = args[p + 2], address = args[p + 3], ttl = args[p + 4],
-      print = args[p + 5], counted = args[p + 6] == '1', lines = args[p + 7],
-    }
-    commands[i], ids[i] = c, c.id
-    names[#names + 1] = c.customer
-    if c.address ~= '' then names[#names + 1] = c.address end
-    for _, line in ipairs(sale.lines(c.lines)) do
-      skus[#skus + 1] = line.sku
-      held[#held + 1] = c.customer .. ' ' .. line.sku
+  local most, most_address, counted = tonumber(args[3]), tonumber(args[4]), args[5] == '1'
+  local n, b, r = tonumber(args[6]), tonumber(args[7]), tonumber(args[8])
+  local bodies, skus = read_bodies(sale, args, b)
+  local runs = FIRST_BODY + b * BODY_ARGS
+  local ids = runs + 2 * r - 1 -- before the first
+  local customers = ids + n + 1
+  local addresses = customers + n
+  local by_address = most_address > 0
+  local held, at = {}, 0
+  local customer_at = customers
+  for run = runs, ids, 2 do
+    local fields = bodies[tonumber(args[run])].fields
+    for _ = 1, tonumber(args[run + 1]) do
+      customer_at = customer_at + 1
+      local customer = args[customer_at]
+      for k = 1, #fields do
+        at = at + 1
+        held[at] = customer .. fields[k]
+      end
     end
   end
-  local w = (limits.customer > 0 or limits.address > 0) and open_windows(sale, names) or nil
-  local seen = records_of(sale, ids)
+  local w = (most > 0 or by_address) and open_windows(sale, args, customers, addresses + (by_address and n or 0)) or nil
+  local seen, fresh = fetch('HMGET', keys[RES], args, ids + 1, ids + n), {}
   local change = new_change(sale)
   load(change, skus, held)
-  local fresh, reply = {}, { 'OK', sale.at }
-  local again = false
-  for i = 1, n do
-    local command = commands[i]
-    local word, record
-    if again then
-      word = 'wait'
-    else
-      word, record = decide(change, w, limits, command, fresh[command.id] or seen[i], more_due)
-      again = word == 'again'
+  for _, body in ipairs(bodies) do meet_items(change, body) end
+  local room = STREAM_CAP - (change.seq - change.trimmed)
+  local reply, again, i = { 'OK', sale.at }, false, 0
+  at = 0
+  for run = runs, ids, 2 do
+    local body = bodies[tonumber(args[run])]
+    local refused, size = body.refused, #body.lines
+    for _ = 1, tonumber(args[run + 1]) do
+      i = i + 1
+      local id, customer, word, record = args[ids + i], args[customers + i], again and 'wait' or nil, nil
+      if w and not word and not counted then
+        word = pass_windows(w, customer, most, by_address and args[addresses + i] or '', most_address)
+      end
+      counted = false
+      if not word then
+        local known = fresh[id] or seen[i]
+        if known then
+          word = replay_of(known, customer, body)
+        elseif change.taken >= room then
+          word = 'backlogged'
+        elseif refused then
+          word = refused
+        else
+          word, record = take(change, id, customer, body, held, at)
+          if record then
+            fresh[id] = record
+          elseif more_due then
+            -- Due reservations that wait to be freed hold units, and count for the cap.
+            word, again = 'again', true
+          end
+        end
+      end
+      reply[i + 2] = word
+      at = at + size
     end
-    if record then fresh[command.id] = record end
-    reply[i + 2] = word
   end
-  if #change.events > 0 then flush(change) end
+  if change.taken > 0 then
+    change.seq = change.seq + change.taken
+    flush(change)
+  end
   if w then flush_windows(w) end
   return reply
 end

@@ -19,8 +19,12 @@ local function waiting_span(keys)
   local first = redis.call('XRANGE', keys[EVENTS], '-', '+', 'COUNT', 1)[1]
   if not first then return '', '' end
   local last = redis.call('XREVRANGE', keys[EVENTS], '+', '-', 'COUNT', 1)[1]
-  local _, more = string.gsub(first[2][4] or '', '\n', '')
-  return text(tonumber(string.match(first[1], '%-(%d+)$')) - more), string.match(last[1], '%-(%d+)$')
+  local from, through = first[2][4], string.match(last[1], '%-(%d+)$')
+  if first[2][3] ~= 'from' then -- left there by the library before version 3: a line each
+    local _, more = string.gsub(from or '', '\n', '')
+    from = text(tonumber(string.match(first[1], '%-(%d+)$')) - more)
+  end
+  return from, through
 end
 
 --- hf_look_stock → {OK, now, seq, applied, records, customers' counters, first deadline's id, that deadline, number the epoch

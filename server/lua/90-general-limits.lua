@@ -11,7 +11,7 @@ local function limit(keys, args)
       if args[p] ~= '' then names[#names + 1] = args[p] end
     end
   end
-  local w = open_windows({ now = now, keys = { [WIN0] = keys[1], [WIN0 + 1] = keys[2] } }, names)
+  local w = open_windows({ now = now, keys = { [WIN0] = keys[1], [WIN0 + 1] = keys[2] } }, names, 1, #names)
   local reply = {}
   for i = 1, n do
     local customer, most, address, most_address = args[4 * i - 1], tonumber(args[4 * i]), args[4 * i + 1], tonumber(args[4 * i + 2])

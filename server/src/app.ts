@@ -180,7 +180,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     { perCustomer: rates.otherCustomer, perAddress: rates.otherIp },
     hotPath,
   );
-  const responses = metrics.counter('holdfast_responses_total', 'Responses, by route and status.', [
+  const countResponse = metrics.tally('holdfast_responses_total', 'Responses, by route and status.', [
     'route',
     'status',
   ]);
@@ -216,7 +216,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
       onReserve: (outcome, seconds) => metrics.countReserve(outcome, seconds),
       onResponse: (route, status) => {
         retries.recordRequest();
-        responses.inc({ route, status: String(status) });
+        countResponse(route, String(status));
       },
       onTimeout: () => timeouts.inc(),
     },

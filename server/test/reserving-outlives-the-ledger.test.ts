@@ -115,7 +115,7 @@ describe('reserve', () => {
       mood = 'well';
       await until('the catalog was read', async () => {
         mood = 'refusing';
-        const item = await catalog.item('nor this').catch(() => null);
+        const item = await Promise.resolve(catalog.item('nor this')).catch(() => null);
         mood = 'well';
         return item !== null && (await catalog.sale(item.saleNumber)) !== null;
       });

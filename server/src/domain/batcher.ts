@@ -1,6 +1,6 @@
-// Natural batching. A command goes at once when nothing is in flight; while batches are, the next ones
-// gather and go together. No timer: an idle service adds no latency, a busy one shares its round trips
-// (measured: 39 → 18 µs of Redis CPU a reservation).
+// Natural batching. When nothing is in flight, all that was asked for in one turn of the event loop goes at its end: what
+// came in together travels together. While batches are, the next ones gather and go together. No timer: an idle service
+// adds no latency, a busy one shares its round trips (docs/performance.md, "What a reserve costs Redis").
 
 /** The queue is at its bound: the caller answers 503 and the client comes back. */
 export class Overloaded extends Error {
@@ -12,7 +12,7 @@ export interface BatcherOptions<C, R> {
   readonly send: (commands: C[]) => Promise<readonly R[]>;
   /** Most commands a batch: 128 keeps a function call below a millisecond. */
   readonly maxBatch: number;
-  /** Batches under way at once: one being decided, one on the wire. */
+  /** Batches under way at once. */
   readonly maxInFlight: number;
   /** Commands waiting beyond which `run` rejects with Overloaded. */
   readonly maxQueued: number;
@@ -30,6 +30,8 @@ interface Waiting<C, R> {
 export class Batcher<C, R> {
   private queue: Waiting<C, R>[] = [];
   private inFlight = 0;
+  /** The end of this turn will send what is queued. */
+  private due = false;
 
   constructor(private readonly options: BatcherOptions<C, R>) {}
 
@@ -44,7 +46,7 @@ export class Batcher<C, R> {
     }
     return new Promise<R>((resolve, reject) => {
       this.queue.push({ command, resolve, reject });
-      if (this.inFlight < this.options.maxInFlight) this.sendNext();
+      if (this.inFlight < this.options.maxInFlight) this.sendSoon();
     });
   }
 
@@ -67,6 +69,15 @@ export class Batcher<C, R> {
       return batch;
     }
     return this.queue.splice(0, count);
+  }
+
+  private sendSoon(): void {
+    if (this.due) return;
+    this.due = true;
+    setImmediate(() => {
+      this.due = false;
+      if (this.inFlight < this.options.maxInFlight) this.sendNext();
+    });
   }
 
   private sendNext(): void {

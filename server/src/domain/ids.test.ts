@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { fingerprint, type IdKind, Ids, isWellFormedId, saleNumberOf } from './ids.ts';
 
@@ -18,6 +19,30 @@ test('the-same-key-is-the-same-id', () => {
       const again = new Ids(SECRET);
       const id = ids.reservationId(sale, ids.customerKey(who), idempotencyKey);
       expect(again.reservationId(sale, again.customerKey(who), idempotencyKey)).toBe(id);
+    }),
+  );
+});
+
+test('ids-and-keys-are-what-their-description-says-and-so-stay-what-they-were', () => {
+  const mac = (...fields: string[]) =>
+    createHmac('sha256', SECRET)
+      .update(Buffer.concat(fields.map((field) => Buffer.from(`${Buffer.byteLength(field)}:${field}`))))
+      .digest();
+  fc.assert(
+    fc.property(saleNumber, sub, key, (sale, who, idempotencyKey) => {
+      const customer = mac('customer', who).subarray(0, 16).toString('base64url');
+      const number = Buffer.alloc(4);
+      number.writeUInt32BE(sale);
+      const decided = mac('reservation', customer, String(sale), idempotencyKey).subarray(0, 8);
+      const body = Buffer.concat([number, decided]);
+      const tag = mac('reservation-tag', body.toString('hex'), customer).subarray(0, 4);
+      const id = `rsv_${Buffer.concat([body, tag]).toString('base64url')}`;
+      expect(ids.customerKey(who)).toBe(customer);
+      expect(ids.reservationId(sale, customer, idempotencyKey)).toBe(id);
+      const address = mac('address', who).subarray(0, 8).toString('base64url');
+      for (const _again of [1, 2]) expect(ids.addressKey(who)).toBe(address);
+      const print = createHash('sha256').update(idempotencyKey).digest().subarray(0, 8);
+      expect(fingerprint(idempotencyKey)).toBe(print.toString('base64url'));
     }),
   );
 });

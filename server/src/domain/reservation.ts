@@ -35,7 +35,8 @@ export interface ReservationRecord {
 }
 
 /** Merges lines with the same SKU and sorts by SKU (code unit order). */
-export function mergeLines(lines: readonly Line[]): Line[] {
+export function mergeLines(lines: readonly Line[]): readonly Line[] {
+  if (lines.length === 1) return lines;
   const bySku = new Map<string, number>();
   for (const line of lines) bySku.set(line.sku, (bySku.get(line.sku) ?? 0) + line.quantity);
   return [...bySku].sort(([a], [b]) => (a < b ? -1 : 1)).map(([sku, quantity]) => ({ sku, quantity }));

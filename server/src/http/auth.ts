@@ -5,7 +5,12 @@ import type { Refusal } from '@holdfast/contract/problems';
 import { LRUCache } from 'lru-cache';
 import type { Ids } from '../domain/ids.ts';
 import type { Answer, Customer } from '../reservations/reservations.ts';
-import { type AuthConfig, CLOCK_TOLERANCE_SECONDS, createTokenChecker } from './access-tokens.ts';
+import {
+  type AuthConfig,
+  CLOCK_TOLERANCE_SECONDS,
+  createTokenChecker,
+  type Verdict,
+} from './access-tokens.ts';
 import type { ErrorLog } from './call.ts';
 
 /** The holder of a valid token. */
@@ -13,7 +18,7 @@ export interface Caller extends Customer {
   readonly operator: boolean;
 }
 
-/** Answers at once for a token seen before, later for a new one. */
+/** Answers at once for a token that needs no look at a key set, nor jose's whole examination; later for others. */
 export type Gate = (authorization: string | null, access: Access) => Gated | Promise<Gated>;
 /** Null on public operations: their callers are not looked at. */
 export type Gated = Answer<Caller | null>;
@@ -61,14 +66,16 @@ export function createGate(config: AuthConfig, ids: Ids, log: ErrorLog): Gate {
     if (authorization === null) return MISSING;
     const known = remembered.get(authorization);
     if (known) return Date.now() / 1000 < known.goodUntilSeconds ? admit(known.caller, access) : EXPIRED;
-    return verify(authorization, access);
-  };
-
-  async function verify(authorization: string, access: Access): Promise<Gated> {
     // Two Authorization headers arrive as one with a comma in it, which is no token either.
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) return INVALID;
-    const facts = await checker.verify(token);
+    const verdict = checker.verify(token);
+    return verdict instanceof Promise
+      ? verdict.then((facts) => judge(facts, authorization, access))
+      : judge(verdict, authorization, access);
+  };
+
+  function judge(facts: Verdict, authorization: string, access: Access): Gated {
     if (facts === undefined) return INVALID;
     if (facts === 'expired') return EXPIRED;
     const { sub, operator, expiresAtSeconds } = facts;

@@ -18,6 +18,7 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 export class Call {
   readonly requestId: string;
+  readonly path: string;
   /** Set once a route was found: names the request in metrics and logs. */
   operation: Operation | undefined;
   /** Its time limit, if it has one. */
@@ -33,6 +34,7 @@ export class Call {
   ) {
     const given = request.headers.get('x-request-id');
     this.requestId = given !== null && REQUEST_ID.test(given) ? given : randomUUID();
+    this.path = pathOf(request);
   }
 
   /** The template of the route, never the path itself: labels must stay few. */

@@ -35,14 +35,14 @@ export class Catalog {
     });
   }
 
-  /** The item now selling under this SKU, or the last one that did; null if there never was one. */
-  async item(sku: string): Promise<ItemRow | null> {
-    return this.items.get(sku) ?? (await this.lookups.run(sku));
+  /** The item now selling under this SKU, or the last one that did; null if there never was one. At once if it is kept. */
+  item(sku: string): ItemRow | Promise<ItemRow | null> {
+    return this.items.get(sku) ?? this.lookups.run(sku);
   }
 
   /** The same, past the cache: after the store said `closed`, the SKU may have moved to another sale. */
-  async freshItem(sku: string): Promise<ItemRow | null> {
-    return await this.lookups.run(sku);
+  freshItem(sku: string): Promise<ItemRow | null> {
+    return this.lookups.run(sku);
   }
 
   /** Keeps the sale and its items in memory, as if each had been asked for. */
@@ -55,7 +55,8 @@ export class Catalog {
     }
   }
 
-  async sale(saleNumber: number): Promise<SaleRow | null> {
+  /** At once if it is kept. */
+  sale(saleNumber: number): SaleRow | Promise<SaleRow | null> {
     const known = this.sales.get(saleNumber);
     if (known) return known;
     let asked = this.asking.get(saleNumber);
@@ -63,7 +64,7 @@ export class Catalog {
       asked = this.askSale(saleNumber).finally(() => this.asking.delete(saleNumber));
       this.asking.set(saleNumber, asked);
     }
-    return await asked;
+    return asked;
   }
 
   private async askSale(saleNumber: number): Promise<SaleRow | null> {

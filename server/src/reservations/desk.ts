@@ -174,9 +174,9 @@ export class Desk implements ReservationVerbs {
   /** The one sale all lines belong to. */
   private async saleOf(
     lines: readonly Line[],
-    item: (sku: string) => Promise<ItemRow | null>,
+    item: (sku: string) => ItemRow | Promise<ItemRow | null>,
   ): Promise<Found> {
-    const items = await Promise.all(lines.map((line) => item(line.sku)));
+    const items = await all(lines.map((line) => item(line.sku)));
     const [first] = items;
     if (!first || items.some((one) => one === null)) return { refusal: unknownSku(lines.length) };
     if (items.some((one) => one?.saleNumber !== first.saleNumber)) return { refusal: SPANNING_SALES };
@@ -201,11 +201,17 @@ export class Desk implements ReservationVerbs {
       fingerprint: fingerprint(`${ANSWER_VERSION} ${ttlSeconds} ${packLines(lines)}`),
     });
     const reply = await this.inStore(reserving, { kind: 'closed' } as const);
-    if (reply.kind === 'reserved' || reply.kind === 'replayed') {
-      return {
-        ok: true,
-        value: { view: asFirstGiven(sale, reply.record), replayed: reply.kind === 'replayed' },
+    if (reply.kind === 'reserved') {
+      const view: ReservationView = {
+        saleId: sale.id,
+        record: reply.record,
+        status: 'active',
+        orderId: null,
       };
+      return { ok: true, value: { view, replayed: false } };
+    }
+    if (reply.kind === 'replayed') {
+      return { ok: true, value: { view: asFirstGiven(sale, reply.record), replayed: true } };
     }
     return { ok: false, refusal: refusalOf(reply, limits, lines.length === 1) };
   }
@@ -288,6 +294,11 @@ export class Desk implements ReservationVerbs {
     if (!sale) throw new Error(`sale number ${saleNumber} is in an id but not in the ledger`);
     return sale;
   }
+}
+
+/** Promise.all, without a turn of the event loop's queue where all is at hand: the rule, for a reserve. */
+function all<T>(asked: readonly (T | Promise<T>)[]): readonly T[] | Promise<T[]> {
+  return asked.some((one) => one instanceof Promise) ? Promise.all(asked) : (asked as readonly T[]);
 }
 
 /** The answer first given, built anew: status and deadline as they were then. */

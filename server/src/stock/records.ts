@@ -121,22 +121,69 @@ const TRANSITION_KINDS: ReadonlySet<string> = new Set<TransitionKind>([
 /** One stream entry, `<epoch>-<seq of the last>` with its packed transitions, oldest first. */
 export function readStreamEntry(id: string, fields: readonly string[]): Transition[] {
   const [epoch, last] = id.split('-').map(Number) as [number, number];
-  const atMs = Number(fields[fields.indexOf('at') + 1]);
-  const packed = (fields[fields.indexOf('events') + 1] as string).split('\n');
-  return packed.map((event, i) => readEvent(event, epoch, last - packed.length + 1 + i, atMs));
+  const { at, from, reserved, events } = fieldsOf(fields);
+  const atMs = Number(at);
+  if (reserved !== undefined) return readReserved(reserved, { epoch, seq: Number(from), atMs });
+  const packed = (events as string).split('\n');
+  return packed.map((event, i) => readEvent(event, { epoch, seq: last - packed.length + 1 + i, atMs }));
+}
+
+/** How a stream entry's fields are named by the library. */
+function fieldsOf(fields: readonly string[]): Record<string, string | undefined> {
+  const named: Record<string, string> = {};
+  for (let i = 0; i < fields.length; i += 2) named[fields[i] as string] = fields[i + 1] as string;
+  return named;
+}
+
+type Place = Pick<Transition, 'epoch' | 'seq' | 'atMs'>;
+
+/**
+ * What one hf_reserve call reserved: "= ttl deadline fingerprint lines", then "id customer" of each with that body, and the
+ * next body. Each one's transition is its own first number.
+ */
+function readReserved(packed: string, first: Place): Transition[] {
+  const words = packed.split(' ');
+  const transitions: Transition[] = [];
+  let body: Pick<Transition, 'lines' | 'ttlSeconds' | 'deadlineMs' | 'fingerprint'> | undefined;
+  for (let i = 0; i < words.length; ) {
+    if (words[i] === '=') {
+      const [ttl, deadline, fingerprint, lines] = words.slice(i + 1, i + 5);
+      if (lines === undefined) break;
+      body = {
+        lines: unpackLines(lines),
+        ttlSeconds: Number(ttl),
+        deadlineMs: Number(deadline),
+        fingerprint: fingerprint as string,
+      };
+      i += 5;
+    }
+    const seq = first.seq + transitions.length;
+    const [short, customer] = [words[i++], words[i++]];
+    if (body === undefined || short === undefined || customer === undefined) {
+      throw new Error(`malformed reservations: ${JSON.stringify(packed)}`);
+    }
+    transitions.push({
+      ...first,
+      ...body,
+      seq,
+      kind: 'reserved',
+      reservationId: longId(short),
+      createdSeq: seq,
+      customer,
+    });
+  }
+  return transitions;
 }
 
 /** "kind id createdSeq customer ttl deadline fingerprint lines" */
-function readEvent(event: string, epoch: number, seq: number, atMs: number): Transition {
+function readEvent(event: string, place: Place): Transition {
   const [kind, short, createdSeq, customer, ttl, deadline, print, lines] = event.split(' ');
   if (kind === undefined || !TRANSITION_KINDS.has(kind) || lines === undefined) {
     throw new Error(`malformed transition: ${JSON.stringify(event)}`);
   }
   return {
-    seq,
-    epoch,
+    ...place,
     kind: kind as TransitionKind,
-    atMs,
     reservationId: longId(short as string),
     createdSeq: Number(createdSeq),
     customer: customer as string,

@@ -26,7 +26,8 @@ import { SaleStock } from './sale-stock.ts';
 const MAX_BATCH = 128;
 /** Lines a batch: with the library's bound on elements a call never unpacks more than it may. */
 const MAX_BATCH_LINES = 400;
-const MAX_IN_FLIGHT = 2;
+/** A second one would find Redis busy with the first, and each costs a write and an fsync: half as many of twice the size cost less. */
+const MAX_IN_FLIGHT = 1;
 /** Commands of one sale waiting in one process: about a second's worth at full speed. */
 const MAX_QUEUED = 20_000;
 

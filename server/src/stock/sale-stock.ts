@@ -1,7 +1,7 @@
 // The typed edge of one sale: SaleStore over the function library. Every method is one function call for the
 // whole batch; every call carries the epoch and is refused, before any write, without a live lease of it.
 import type { Redis } from 'ioredis';
-import { packLines, type ReservationRecord } from '../domain/reservation.ts';
+import type { ReservationRecord } from '../domain/reservation.ts';
 import {
   type ExtendCommand,
   type ExtendReply,
@@ -24,7 +24,8 @@ import {
 import type { HotPath } from './hot-path.ts';
 import { saleKey, saleKeys } from './keys.ts';
 import { call, type Reply } from './library.ts';
-import { packEntry, readRecord, readReserveWord, readStreamEntry, shortId } from './records.ts';
+import { packEntry, readRecord, readStreamEntry, shortId } from './records.ts';
+import { packReserve, readReserveReply } from './reserve-call.ts';
 
 /** Calls after which a reserve that still meets due stock gives up; each frees 256. */
 const AGAIN_MAX = 2_000;
@@ -52,21 +53,24 @@ export class SaleStock implements SaleStore {
   async reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]> {
     const replies = new Array<ReserveReply>(commands.length);
     let waiting = commands.map((_, index) => index);
-    const counted = new Set<number>();
+    // Only the first that waits can have been counted: those behind it are not looked at before it is decided.
+    let counted = false;
     for (let calls = 0; waiting.length > 0; calls++) {
       if (calls > AGAIN_MAX) throw new NotReady('due reservations are still being freed');
-      const reply = await this.call('hf_reserve', [
-        limits.perCustomer,
-        limits.perAddress,
-        waiting.length,
-        ...waiting.flatMap((index) => packCommand(commands[index] as ReserveCommand, counted.has(index))),
-      ]);
+      const asked = waiting;
+      const packed = packReserve(
+        asked.map((index) => commands[index] as ReserveCommand),
+        counted,
+        limits,
+      );
+      const reply = await this.call('hf_reserve', packed);
       const nowMs = Number(reply[1]);
-      waiting = waiting.filter((index, position) => {
+      counted = false;
+      waiting = asked.filter((index, position) => {
         const word = String(reply[position + 2]);
-        if (word === 'again') counted.add(index);
+        if (word === 'again') counted = true;
         if (word === 'again' || word === 'wait') return true;
-        replies[index] = readReply(word, commands[index] as ReserveCommand, nowMs);
+        replies[index] = readReserveReply(word, commands[index] as ReserveCommand, nowMs);
         return false;
       });
     }
@@ -242,40 +246,8 @@ export async function* streamEntries(redis: Redis, saleNumber: number): AsyncGen
   }
 }
 
-function packCommand(command: ReserveCommand, counted: boolean): (string | number)[] {
-  return [
-    shortId(command.reservationId),
-    command.customer,
-    command.address,
-    command.ttlSeconds,
-    command.fingerprint,
-    counted ? 1 : 0,
-    packLines(command.lines),
-  ];
-}
-
 function packRefs(refs: readonly ReservationRef[]): (string | number)[] {
   return [refs.length, ...refs.flatMap((ref) => [shortId(ref.reservationId), ref.customer])];
-}
-
-function readReply(word: string, command: ReserveCommand, nowMs: number): ReserveReply {
-  if (!word.startsWith('reserved ')) return readReserveWord(word, shortId(command.reservationId), nowMs);
-  return {
-    kind: 'reserved',
-    record: {
-      reservationId: command.reservationId,
-      customer: command.customer,
-      state: 'active',
-      createdSeq: Number(word.slice('reserved '.length)),
-      createdAtMs: nowMs,
-      ttlSeconds: command.ttlSeconds,
-      deadlineMs: nowMs + command.ttlSeconds * 1000,
-      attempts: 0,
-      extensions: 0,
-      fingerprint: command.fingerprint,
-      lines: command.lines,
-    },
-  };
 }
 
 function readSnapshot(reply: Reply): StockSnapshot {

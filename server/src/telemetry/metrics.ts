@@ -37,12 +37,11 @@ type OwnName = `holdfast_${string}`;
 
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly reserveRequests = new Counter({
-    name: 'reserve_requests_total',
-    help: 'Reserve requests answered, by outcome: reserved, or the code of the refusal.',
-    labelNames: ['status'],
-    registers: [this.registry],
-  });
+  private readonly countReserveRequest = this.tally(
+    'reserve_requests_total',
+    'Reserve requests answered, by outcome: reserved, or the code of the refusal.',
+    ['status'],
+  );
   private readonly reserveDuration = new Histogram({
     name: 'reserve_duration_seconds',
     help: 'Time from a reserve request to its answer, whatever the answer.',
@@ -69,7 +68,7 @@ export class Metrics {
   }
 
   countReserve(status: ReserveStatus, seconds: number): void {
-    this.reserveRequests.inc({ status });
+    this.countReserveRequest(status);
     this.reserveDuration.observe(seconds);
   }
 
@@ -80,6 +79,40 @@ export class Metrics {
     labelNames: readonly Label[] = [],
   ): Counter<Label> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
+  /**
+   * A count of what comes with every request, by the values of its labels: prom-client, which sorts and joins the labels
+   * of each increment, hears of it at a scrape.
+   */
+  tally(
+    name: OwnName | 'reserve_requests_total',
+    help: string,
+    labelNames: readonly string[],
+  ): (...values: readonly string[]) => void {
+    const counts = new Map<string, { readonly labels: Record<string, string>; since: number }>();
+    new Counter<string>({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.registry],
+      collect() {
+        for (const count of counts.values()) {
+          this.inc(count.labels, count.since);
+          count.since = 0;
+        }
+      },
+    });
+    return (...values) => {
+      const key = values.join('\n');
+      let count = counts.get(key);
+      if (count === undefined) {
+        const labels = Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? '']));
+        count = { labels, since: 0 };
+        counts.set(key, count);
+      }
+      count.since += 1;
+    };
   }
 
   /** A level read at each scrape; `over` says what it is over the processes: their sum, or the highest. */

@@ -1,0 +1,57 @@
+// Natural batching: what comes in together travels together, and nothing waits for a timer.
+import { describe, expect, test } from 'bun:test';
+import { Batcher, Overloaded } from './batcher.ts';
+
+function stage(options: { maxBatch?: number; maxQueued?: number } = {}) {
+  const sent: number[][] = [];
+  const answers: (() => void)[] = [];
+  const batcher = new Batcher<number, number>({
+    maxBatch: options.maxBatch ?? 10,
+    maxInFlight: 1,
+    maxQueued: options.maxQueued ?? 100,
+    send: (commands) => {
+      sent.push(commands);
+      return new Promise((resolve) => answers.push(() => resolve(commands.map((n) => n * 10))));
+    },
+  });
+  return { batcher, sent, answerNext: () => answers.shift()?.() };
+}
+
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('commands', () => {
+  test('asked-for-in-one-turn-go-together-at-its-end', async () => {
+    const { batcher, sent, answerNext } = stage();
+    const replies = Promise.all([1, 2, 3].map((n) => batcher.run(n)));
+    expect(sent).toEqual([]);
+    await endOfTurn();
+    expect(sent).toEqual([[1, 2, 3]]);
+    answerNext();
+    expect(await replies).toEqual([10, 20, 30]);
+  });
+
+  test('that-come-while-a-batch-is-under-way-gather-and-go-when-it-is-back', async () => {
+    const { batcher, sent, answerNext } = stage({ maxBatch: 2 });
+    const first = batcher.run(1);
+    await endOfTurn();
+    const others = [2, 3, 4].map((n) => batcher.run(n));
+    await endOfTurn();
+    expect(sent).toEqual([[1]]);
+    answerNext();
+    await first;
+    await endOfTurn();
+    expect(sent).toEqual([[1], [2, 3]]);
+    answerNext();
+    expect(await Promise.all(others.slice(0, 2))).toEqual([20, 30]);
+    await endOfTurn();
+    expect(sent).toEqual([[1], [2, 3], [4]]);
+    answerNext();
+    expect(await others[2]).toBe(40);
+  });
+
+  test('beyond-the-bound-of-the-queue-are-refused-at-once', async () => {
+    const { batcher } = stage({ maxQueued: 1 });
+    void batcher.run(1);
+    expect(batcher.run(2)).rejects.toThrow(Overloaded);
+  });
+});
