@@ -27,8 +27,12 @@ export interface RawCalls {
 function command(sale: Sale, epoch: number, digits: string): string[] {
   const name = (beginning: string) => `${beginning.repeat(9)}${digits}A`;
   const keys = saleKeys(sale.number);
-  const reserve = [name('B'), name('C'), ADDRESS, TTL_SECONDS, FINGERPRINT, 0, `${sale.skus[0]}*1`];
-  return ['FCALL', 'hf_reserve', keys.length, ...keys, epoch, '', LIMIT, LIMIT, 1, ...reserve].map(String);
+  // Columns of one command with one body (server/src/stock/reserve-call.ts).
+  const [counted, commands, bodies, runs] = [0, 1, 1, 1];
+  const body = [TTL_SECONDS, FINGERPRINT, `${sale.skus[0]}*1`];
+  const sizes = [LIMIT, LIMIT, counted, commands, bodies, runs];
+  const columns = [...body, 1, 1, name('B'), '@', name('C'), ADDRESS];
+  return ['FCALL', 'hf_reserve', keys.length, ...keys, epoch, '', ...sizes, ...columns].map(String);
 }
 
 export async function rawCalls(stage: Stage, sale: Sale, calls: number): Promise<RawCalls> {
