@@ -42,6 +42,15 @@ export function together(all: readonly Told[]): Told {
   };
 }
 
+/** Resolves when the journal has everything. @throws when it takes too long */
+export async function caughtUp(stage: Stage, sale: Sale): Promise<void> {
+  await until(
+    `the journal of ${sale.id} has caught up`,
+    async () => (await stage.behind(sale)) === 0,
+    QUIET_WITHIN_MS,
+  );
+}
+
 export interface Checked {
   /** How long it took the journal to have everything. */
   readonly caughtUpMs: number;
@@ -55,11 +64,7 @@ export interface Checked {
  */
 export async function verify(stage: Stage, sale: Sale, told: Told): Promise<Checked> {
   const endedMs = performance.now();
-  await until(
-    `the journal of ${sale.id} has caught up`,
-    async () => (await stage.behind(sale)) === 0,
-    QUIET_WITHIN_MS,
-  );
+  await caughtUp(stage, sale);
   const caughtUpMs = performance.now() - endedMs;
   for (let look = 1; ; look += 1) {
     const { broken, pinned } = await compare(stage, sale, told);

@@ -4,7 +4,7 @@ import { answeredWith, type Company, closed, type Measured } from '../company.ts
 import { CAN_READ_CPU, residentBytes, workersOf } from '../cpu-time.ts';
 import type { Outcome } from '../load/order.ts';
 import type { Sale, Stage } from '../stage.ts';
-import { type Told, together, toldBy } from '../verify.ts';
+import { caughtUp, type Told, together, toldBy } from '../verify.ts';
 import { open, visitsOf } from './open-model.ts';
 import { PLENTY, warmUp } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
@@ -34,6 +34,7 @@ export const growth: Scenario = {
           const filled = await reserveSome(company, stage, sale, Math.min(FILL_AT_ONCE, level - live));
           told.push(toldBy(filled.outcome));
           live += answeredWith(filled.outcome, 'reserve', 201);
+          // Filling must not run into the bound of the stream, which is about something else.
           await caughtUp(stage, sale);
         }
         const measured = await reserveSome(company, stage, sale, MEASURED);
@@ -52,13 +53,6 @@ export const growth: Scenario = {
 
 async function reserveSome(company: Company, stage: Stage, sale: Sale, count: number): Promise<Measured> {
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
-}
-
-const CATCH_UP_MS = 50;
-
-/** Filling must not run into the bound of the stream, which is about something else. */
-async function caughtUp(stage: Stage, sale: Sale): Promise<void> {
-  while ((await stage.behind(sale)) > 0) await Bun.sleep(CATCH_UP_MS);
 }
 
 /** All keys of a sale but the stream, which empties, and the rate windows, which last two minutes. */
