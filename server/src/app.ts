@@ -44,6 +44,8 @@ export interface AppSetup {
 }
 
 export interface App {
+  /** The answer to a request that is turned away unread because too many wait; undefined for all others. */
+  turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
   fetch(request: Request, peerAddress: string): Promise<Response>;
   /** Readiness fails from now on. */
@@ -224,6 +226,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
 
   let stopping: Promise<void> | undefined;
   return {
+    turnAway: http.turnAway,
     fetch: http.fetch,
     beginDrain: () => {
       draining = true;

@@ -113,6 +113,7 @@ export interface FakeWorld {
   readonly responses: { route: string; status: number }[];
   /** When requests ran out of time. */
   readonly timeouts: number[];
+  turnAway(request: Request): Response | undefined;
   fetch(request: Request): Promise<Response>;
   /** Sends a request; `path` begins with a slash. */
   send(path: string, init?: SendInit): Promise<Response>;
@@ -195,6 +196,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     reserves,
     responses,
     timeouts,
+    turnAway: http.turnAway,
     fetch: (request) => http.fetch(request, PEER),
     async send(path, { method = 'GET', headers = {}, body, token = null, peer = PEER } = {}) {
       const all = new Headers(headers);

@@ -2,12 +2,13 @@
 import { describe, expect, test } from 'bun:test';
 import { Batcher, Overloaded } from './batcher.ts';
 
-function stage(options: { maxBatch?: number; maxQueued?: number } = {}) {
+function stage(options: { maxBatch?: number; maxFullInFlight?: number; maxQueued?: number } = {}) {
   const sent: number[][] = [];
   const answers: (() => void)[] = [];
   const batcher = new Batcher<number, number>({
     maxBatch: options.maxBatch ?? 10,
     maxInFlight: 1,
+    ...(options.maxFullInFlight && { maxFullInFlight: options.maxFullInFlight }),
     maxQueued: options.maxQueued ?? 100,
     send: (commands) => {
       sent.push(commands);
@@ -47,6 +48,30 @@ describe('commands', () => {
     expect(sent).toEqual([[1], [2, 3], [4]]);
     answerNext();
     expect(await others[2]).toBe(40);
+  });
+
+  test('that-fill-batches-wait-for-none-under-way-up-to-a-bound', async () => {
+    const { batcher, sent, answerNext } = stage({ maxBatch: 2, maxFullInFlight: 3 });
+    const replies = Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => batcher.run(n)));
+    await endOfTurn();
+    expect(sent).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    answerNext();
+    await endOfTurn();
+    expect(sent.slice(3)).toEqual([[7, 8]]);
+    answerNext();
+    await endOfTurn();
+    // One is left: it is no full batch, and waits until none is under way.
+    expect(sent.slice(4)).toEqual([]);
+    answerNext();
+    answerNext();
+    await endOfTurn();
+    expect(sent.slice(4)).toEqual([[9]]);
+    answerNext();
+    expect(await replies).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90]);
   });
 
   test('beyond-the-bound-of-the-queue-are-refused-at-once', async () => {

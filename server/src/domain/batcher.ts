@@ -14,6 +14,11 @@ export interface BatcherOptions<C, R> {
   readonly maxBatch: number;
   /** Batches under way at once. */
   readonly maxInFlight: number;
+  /**
+   * The same of batches that are full: waiting would not make them larger. Without it a long turn of the event loop sends one batch,
+   * however many came in it. Default: as maxInFlight.
+   */
+  readonly maxFullInFlight?: number;
   /** Commands waiting beyond which `run` rejects with Overloaded. */
   readonly maxQueued: number;
   /** Size of one command, where commands differ (lines of a cart); a batch holds at most maxWeight unless one command alone is heavier. */
@@ -46,8 +51,14 @@ export class Batcher<C, R> {
     }
     return new Promise<R>((resolve, reject) => {
       this.queue.push({ command, resolve, reject });
-      if (this.inFlight < this.options.maxInFlight) this.sendSoon();
+      if (this.maySend()) this.sendSoon();
     });
+  }
+
+  private maySend(): boolean {
+    const { maxBatch, maxInFlight, maxFullInFlight = maxInFlight } = this.options;
+    const full = this.queue.length >= maxBatch;
+    return this.queue.length > 0 && this.inFlight < (full ? maxFullInFlight : maxInFlight);
   }
 
   private takeBatch(): Waiting<C, R>[] {
@@ -76,13 +87,12 @@ export class Batcher<C, R> {
     this.due = true;
     setImmediate(() => {
       this.due = false;
-      if (this.inFlight < this.options.maxInFlight) this.sendNext();
+      while (this.maySend()) this.sendNext();
     });
   }
 
   private sendNext(): void {
     const batch = this.takeBatch();
-    if (batch.length === 0) return;
     this.inFlight++;
     this.options
       .send(batch.map((waiting) => waiting.command))
@@ -94,7 +104,7 @@ export class Batcher<C, R> {
       )
       .finally(() => {
         this.inFlight--;
-        if (this.queue.length > 0) this.sendNext();
+        while (this.maySend()) this.sendNext();
       });
   }
 }

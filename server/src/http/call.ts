@@ -32,8 +32,7 @@ export class Call {
     readonly peerAddress: string,
     private readonly cors: ResponseHeaders,
   ) {
-    const given = request.headers.get('x-request-id');
-    this.requestId = given !== null && REQUEST_ID.test(given) ? given : randomUUID();
+    this.requestId = requestIdOf(request);
     this.path = pathOf(request);
   }
 
@@ -67,6 +66,12 @@ export class Call {
     const text = problemText(refusal, this.requestId);
     return this.respond(problemStatus(refusal), PROBLEM_MEDIA_TYPE, text, Object.assign(headers, more));
   }
+}
+
+/** The caller's, if it is one, else a new one. */
+export function requestIdOf(request: Request): string {
+  const given = request.headers.get('x-request-id');
+  return given !== null && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** The path exactly as it was sent: nothing is decoded before routing, so no two spellings meet one route. */

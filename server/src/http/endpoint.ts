@@ -1,7 +1,7 @@
 // An operation of the contract with the handler that answers it, and the way there. The checks come in the order
 // that the contract promises for refusals, and every one refuses with a value:
 //
-//   401 → 403 forbidden → 413 → 415 → 400 → general limit 429 → id in the path 404 → the handler's own
+//   503 too many wait → 401 → 403 forbidden → 413 → 415 → 400 → general limit 429 → id in the path 404 → the handler's own
 //
 // (405 stands before 413: see http.ts.) So a handler only ever sees a request whose form is right.
 import { bodyLimitBytes, type Operation, problemsOf } from '@holdfast/contract/operation';
@@ -11,8 +11,10 @@ import type { Answer } from '../reservations/reservations.ts';
 import type { ClientAddress } from './addresses.ts';
 import type { Caller, Gate } from './auth.ts';
 import type { Call, ErrorLog, ResponseHeaders } from './call.ts';
+import { type Entry, TOO_MANY_WAIT } from './door.ts';
+import { KnownBodies } from './known-bodies.ts';
 import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
-import { readJson } from './request-body.ts';
+import { parseJson, readText } from './request-body.ts';
 import { idempotencyKeyOf, validate, validateQuery } from './validation.ts';
 
 type BodyOf<O extends Operation> = O extends { body: { schema: infer S extends z.ZodType } }
@@ -79,16 +81,25 @@ const EMPTY_BODY = z.strictObject({});
 export function openEndpoint(
   { operation, handle }: Endpoint,
   checkpoints: Checkpoints,
+  entry: Entry | undefined,
 ): (call: Call, rawId: string) => Promise<Response> {
   const { success } = operation;
   const mediaType = success.textType ?? 'application/json';
   const documented = problemsOf(operation);
+  const known = new KnownBodies();
 
   return async (call, rawId) => {
     call.operation = operation;
-    const checked = await check(operation, checkpoints, call, rawId);
+    if (entry?.isShut) return call.refuse(TOO_MANY_WAIT);
+    const checked = await check(operation, checkpoints, call, rawId, known);
     if (!checked.ok) return call.refuse(checked.refusal);
-    const outcome = await handle(checked.value);
+    entry?.enter();
+    let outcome: Outcome<unknown>;
+    try {
+      outcome = await handle(checked.value);
+    } finally {
+      entry?.leave();
+    }
     if (!outcome.ok) {
       const refusal = await counted(outcome.refusal, checked.value);
       assertDocumented(refusal.code, call);
@@ -121,6 +132,7 @@ async function check(
   { gate, clientAddress, generalLimit, limits }: Checkpoints,
   call: Call,
   rawId: string,
+  known: KnownBodies,
 ): Promise<Answer<Checked<Operation>>> {
   const { request } = call;
   const { headers } = request;
@@ -130,7 +142,7 @@ async function check(
   if (!admitted.ok) return admitted;
   const caller = admitted.value;
 
-  const body = operation.method === 'GET' ? NOTHING : await checkBody(operation, call);
+  const body = operation.method === 'GET' ? NOTHING : await checkBody(operation, call, known);
   if (!body.ok) return body;
   const key = operation.idempotencyKey ? idempotencyKeyOf(headers) : NO_KEY;
   if (!key.ok) return key;
@@ -154,14 +166,25 @@ async function check(
 const NOTHING: Answer<unknown> = { ok: true, value: undefined };
 const NO_KEY: Answer<string> = { ok: true, value: '' };
 
-async function checkBody(operation: Operation, { request, deadline }: Call): Promise<Answer<unknown>> {
+async function checkBody(
+  operation: Operation,
+  { request, deadline }: Call,
+  known: KnownBodies,
+): Promise<Answer<unknown>> {
   if (deadline) deadline.receiving = true;
-  const read = await readJson(request, bodyLimitBytes(operation));
+  const read = await readText(request, bodyLimitBytes(operation));
   deadline?.received();
   if (!read.ok) return read;
+  const text = read.value;
+  const before = text === undefined ? undefined : known.find(text);
+  if (before !== undefined) return { ok: true, value: before };
+  const parsed = text === undefined ? NOTHING : parseJson(text);
+  if (!parsed.ok) return parsed;
   const optional = operation.body === undefined || operation.body.optional === true;
-  const value = read.value === undefined && optional ? {} : read.value;
-  return validate(operation.body?.schema ?? EMPTY_BODY, value);
+  const value = parsed.value === undefined && optional ? {} : parsed.value;
+  const valid = validate(operation.body?.schema ?? EMPTY_BODY, value);
+  if (valid.ok && text !== undefined) known.keep(text, valid.value);
+  return valid;
 }
 
 const UNKNOWN_DETAILS: Partial<Record<ProblemCode, string>> = {

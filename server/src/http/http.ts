@@ -3,6 +3,7 @@
 // handler; one handler a route and no middleware chain, because a reserve should cost its decision, not its way in.
 import type { Access, Operation } from '@holdfast/contract/operation';
 import type { ProblemCode } from '@holdfast/contract/problems';
+import { reserve } from '@holdfast/contract/reservations';
 import { Hono } from 'hono';
 import type { Ids } from '../domain/ids.ts';
 import { REQUEST_MS } from '../domain/time-budgets.ts';
@@ -16,10 +17,11 @@ import { Call, type ErrorLog, pathOf } from './call.ts';
 import { createCors } from './cors.ts';
 import { Deadlines } from './deadlines.ts';
 import { docsRoutes } from './docs-routes.ts';
+import { Door, TOO_MANY_WAIT } from './door.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
 import { orderRoutes } from './order-routes.ts';
-import { INTERNAL, refusalOf, tooLate } from './problem-response.ts';
+import { INTERNAL, problemStatus, refusalOf, tooLate } from './problem-response.ts';
 import { processRoutes, type Readiness } from './process-routes.ts';
 import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
 import { reconcileRoutes } from './reconcile-routes.ts';
@@ -27,6 +29,7 @@ import { reservationRoutes } from './reservation-routes.ts';
 import { saleRoutes } from './sale-routes.ts';
 import { startPageRoutes } from './start-page.ts';
 import { tokenRoutes } from './token-routes.ts';
+import { turnedAway } from './turned-away.ts';
 
 export interface HttpDeps {
   readonly reservations: ReservationVerbs;
@@ -63,6 +66,8 @@ export interface HttpMetrics {
 }
 
 export interface Http {
+  /** The answer to a reserve that comes when too many wait; undefined: it may come in. Asked first, because it costs least. */
+  turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
   fetch(request: Request, peerAddress: string): Promise<Response>;
 }
@@ -71,6 +76,7 @@ type Env = { Bindings: { call: Call } };
 
 /** What has a time limit: everything but the process's own pages, which must answer when nothing else does. */
 const API = '/api/';
+const RESERVE_ROUTE = `${reserve.method} ${reserve.path}`;
 
 /** @throws if the configuration cannot work: no key, a bad public key, a bad proxy range. */
 export function createHttp(deps: HttpDeps): Http {
@@ -82,7 +88,9 @@ export function createHttp(deps: HttpDeps): Http {
     limits: deps.limits,
     log,
   };
-  const route = routes(checkpoints, [
+  const door = new Door();
+  const reserveEntry = door.entry(reserve);
+  const route = routes(checkpoints, door, [
     ...reservationRoutes(reservations, ids),
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
@@ -122,6 +130,14 @@ export function createHttp(deps: HttpDeps): Http {
     );
 
   return {
+    turnAway(request) {
+      if (!reserveEntry?.isShut || request.method !== 'POST' || pathOf(request) !== reserve.path)
+        return undefined;
+      metrics.onReserve(TOO_MANY_WAIT.code, 0);
+      metrics.onResponse(RESERVE_ROUTE, problemStatus(TOO_MANY_WAIT), 0);
+      return turnedAway(request, cors.headersFor(request));
+    },
+
     async fetch(request, peerAddress) {
       const startedMs = performance.now();
       const call = new Call(request, peerAddress, cors.headersFor(request));
@@ -140,6 +156,7 @@ export function createHttp(deps: HttpDeps): Http {
  */
 function routes(
   checkpoints: Checkpoints,
+  door: Door,
   endpoints: readonly Endpoint[],
 ): (call: Call) => Response | Promise<Response> {
   const fixed = new Map<string, (call: Call) => Promise<Response>>();
@@ -151,7 +168,7 @@ function routes(
   for (const endpoint of endpoints) {
     const { operation } = endpoint;
     const { method, path, pathId } = operation;
-    const answer = openEndpoint(endpoint, checkpoints);
+    const answer = openEndpoint(endpoint, checkpoints, door.entry(operation));
     if (!pathId) fixed.set(`${method} ${path}`, (call) => answer(call, ''));
     // Hono writes :sku where OpenAPI writes {sku}.
     app.on(method, path.replace(/\{(\w+)\}/g, ':$1'), (c) => {

@@ -1,5 +1,5 @@
-// Reads a JSON body: bounded while it streams in, strict about its encoding, parsed once. What it returns is
-// exactly what is validated, stored and compared afterwards.
+// Reads a JSON body: bounded while it streams in, strict about its encoding, parsed once. What it says is exactly what
+// is validated, stored and compared afterwards.
 import type { Refusal } from '@holdfast/contract/problems';
 import type { Answer } from '../reservations/reservations.ts';
 
@@ -9,6 +9,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const JSON_TYPE = /^application\/json *(?:; *charset *= *"?utf-8"? *)?$/i;
 
 const NO_BODY: Answer<undefined> = { ok: true, value: undefined };
+const NOT_UTF8 = invalid('must be UTF-8');
+const NOT_JSON = invalid('must be JSON');
 
 const UNSUPPORTED: Answer<never> = {
   ok: false,
@@ -31,8 +33,8 @@ function invalid(message: string): Answer<never> {
   return { ok: false, refusal };
 }
 
-/** The parsed body; undefined if the request has none. Refuses with 413, 415 and 400, in this order. */
-export async function readJson(request: Request, limitBytes: number): Promise<Answer<unknown>> {
+/** The body's text; undefined if the request has none. Refuses with 413, 415 and 400, in this order. */
+export async function readText(request: Request, limitBytes: number): Promise<Answer<string | undefined>> {
   const { headers } = request;
   const declared = headers.get('content-length');
   // The server passes on exactly as many bytes as were declared; without a declaration they are counted.
@@ -47,21 +49,21 @@ export async function readJson(request: Request, limitBytes: number): Promise<An
     return invalid('ended before it was complete');
   }
   if (bytes === undefined || bytes.byteLength > limitBytes) return tooLarge(limitBytes);
-  return bytes.byteLength === 0 ? NO_BODY : parse(bytes);
+  if (bytes.byteLength === 0) return NO_BODY;
+  try {
+    return { ok: true, value: utf8.decode(bytes) };
+  } catch {
+    return NOT_UTF8;
+  }
 }
 
-function parse(bytes: Uint8Array): Answer<unknown> {
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    return invalid('must be UTF-8');
-  }
+/** What the text of a body says. */
+export function parseJson(text: string): Answer<unknown> {
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {
     // A syntax error, or nesting deeper than the parser follows.
-    return invalid('must be JSON');
+    return NOT_JSON;
   }
 }
 

@@ -10,6 +10,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { ListenOptions } from './messages.ts';
 
 export interface Handler {
+  /** Asked first, before anything is found out about a request. */
+  turnAway?(request: Request): Response | undefined;
   fetch(request: Request, peerAddress: string): Response | Promise<Response>;
 }
 
@@ -57,7 +59,8 @@ export class Listener {
           development: false,
           fetch(request, server) {
             listener.requestedAtMs = performance.now();
-            const answer = handler.fetch(request, server.requestIP(request)?.address ?? '');
+            const answer =
+              handler.turnAway?.(request) ?? handler.fetch(request, server.requestIP(request)?.address ?? '');
             return answer instanceof Promise ? answer.then(listener.finish) : listener.finish(answer);
           },
           error(error) {

@@ -28,6 +28,11 @@ const MAX_BATCH = 128;
 const MAX_BATCH_LINES = 400;
 /** A second one would find Redis busy with the first, and each costs a write and an fsync: half as many of twice the size cost less. */
 const MAX_IN_FLIGHT = 1;
+/**
+ * Full ones cannot grow, and Redis answers all that it finds waiting with one fsync. In a rush thousands of reserves come in one
+ * turn of the event loop: so many of them can go at its end.
+ */
+const MAX_FULL_IN_FLIGHT = 8;
 /** Commands of one sale waiting in one process: about a second's worth at full speed. */
 const MAX_QUEUED = 20_000;
 
@@ -72,6 +77,7 @@ export class SaleChannel {
     this.hot = new SaleStock({ ...options, hotPath });
     this.reserves = new Batcher({
       ...BOUNDS,
+      maxFullInFlight: MAX_FULL_IN_FLIGHT,
       weigh: (command) => command.lines.length,
       maxWeight: MAX_BATCH_LINES,
       send: (commands) =>
