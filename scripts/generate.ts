@@ -5,6 +5,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openApiText } from '../contract/src/openapi.ts';
+import { dashboardText } from './dashboards/dashboard.ts';
+import { DASHBOARDS } from './dashboards/dashboards.ts';
 
 interface GeneratedFile {
   /** From the root of the repository. */
@@ -15,6 +17,10 @@ interface GeneratedFile {
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'contract/openapi.json', text: openApiText },
+  ...DASHBOARDS.map((dashboard) => ({
+    path: `deploy/grafana/dashboards/${dashboard.id}.json`,
+    text: () => dashboardText(dashboard),
+  })),
 ];
 
 const absolute = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

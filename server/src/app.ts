@@ -8,9 +8,10 @@ import { type DurabilityWatch, watchDurability } from './durability-watch.ts';
 import { createGuards } from './guards.ts';
 import { createHttp } from './http/http.ts';
 import { Catalog } from './ledger/catalog.ts';
-import { behindBreaker, tellingBreaker } from './ledger/guarded.ts';
+import { behindBreaker, tellingBreaker, timed } from './ledger/guarded.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { migrate } from './ledger/migrate.ts';
+import { measureBatches, measureGate, measureRequests, measureStores } from './measures.ts';
 import { Desk } from './reservations/desk.ts';
 import { LineageGate } from './reservations/gate.ts';
 import { JournalReach } from './reservations/journal-reach.ts';
@@ -31,6 +32,8 @@ import { startWorkers } from './workers/all.ts';
 /** How long the start waits for Redis to take commands. */
 const CONNECT_WAIT_MS = 10_000;
 const ID_SECRET_BYTES = 32;
+/** What the reconciler does about what it finds. */
+const REPAIRS = ['rebuild', 'expire'] as const;
 
 export interface AppSetup {
   readonly config: ResolvedConfig;
@@ -82,9 +85,11 @@ export async function createApp(setup: AppSetup): Promise<App> {
   }
 
   // What the verbs stand on. Customers are refused at once while a store is silent; workers and leases go on trying.
-  const customersLedger = behindBreaker(ledger, breakers.postgresql);
-  const workersLedger = tellingBreaker(ledger, breakers.postgresql);
-  const hotPath = new HotPath(breakers.redis, retries);
+  const storeTimes = measureStores(metrics);
+  const timedLedger = timed(ledger, storeTimes.postgresql);
+  const customersLedger = behindBreaker(timedLedger, breakers.postgresql);
+  const workersLedger = tellingBreaker(timedLedger, breakers.postgresql);
+  const hotPath = new HotPath(breakers.redis, retries, storeTimes.redis);
   const ids = new Ids(idSecret);
   const reserveLimits = { perCustomer: rates.reserveCustomer, perAddress: rates.reserveIp };
   const gate: LineageGate = new LineageGate({
@@ -96,7 +101,9 @@ export async function createApp(setup: AppSetup): Promise<App> {
     log,
     onLook: (tookMs) => breakers.redis.heard(tookMs <= REDIS_COMMAND_MS),
   });
-  const channels = new SaleChannels(redis, reserveLimits, gate.open, undefined, hotPath);
+  measureGate(metrics, gate);
+  const batches = measureBatches(metrics);
+  const channels = new SaleChannels(redis, reserveLimits, gate.open, undefined, hotPath, batches);
   const channelOf = (saleNumber: number) => channels.of(saleNumber);
   const catalog = new Catalog(customersLedger);
   const relay = new Relay(customersLedger);
@@ -133,6 +140,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
   const repairs = metrics.counter('holdfast_reconcile_repairs_total', 'Sales made good, by what it took.', [
     'what',
   ]);
+  for (const what of REPAIRS) repairs.inc({ what }, 0);
   const reconciler = new Reconciler({
     redis,
     ledger,
@@ -146,7 +154,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     'Differences found lately and not repaired, by the invariant that they break: see docs/reconcile.md.',
     'invariant',
     'max',
-    () => reconciler.violations(),
+    () => reconciler.violationsOfAll(),
   );
 
   // What runs beside them
@@ -160,7 +168,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     log,
     metrics,
   });
-  metrics.readStockFrom(() => readStock(channels, gate));
+  metrics.readStockFrom(() => readStock(redis, channels, gate));
   durability.start();
   const stop = async () => {
     await durability.stop();
@@ -181,14 +189,6 @@ export async function createApp(setup: AppSetup): Promise<App> {
     redis,
     { perCustomer: rates.otherCustomer, perAddress: rates.otherIp },
     hotPath,
-  );
-  const countResponse = metrics.tally('holdfast_responses_total', 'Responses, by route and status.', [
-    'route',
-    'status',
-  ]);
-  const timeouts = metrics.counter(
-    'holdfast_request_timeouts_total',
-    'Requests answered 503 because their time was over.',
   );
   let draining = false;
   const http = createHttp({
@@ -214,14 +214,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
     log,
-    metrics: {
-      onReserve: (outcome, seconds) => metrics.countReserve(outcome, seconds),
-      onResponse: (route, status) => {
-        retries.recordRequest();
-        countResponse(route, String(status));
-      },
-      onTimeout: () => timeouts.inc(),
-    },
+    metrics: measureRequests(metrics, () => retries.recordRequest()),
   });
 
   let stopping: Promise<void> | undefined;

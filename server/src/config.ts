@@ -3,10 +3,10 @@
 import { createPublicKey } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { availableParallelism, homedir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type ConfigProblem, ConfigReader, type Environment, type Parsed } from './config-reader.ts';
-import { defaultCacheDir } from './embedded/cache-folder.ts';
+import { defaultCacheDir, homeFolder } from './embedded/cache-folder.ts';
 
 /** How tokens are verified. Only a secret can also sign, so only with one can the built-in issuer be on. */
 export type TokenKey =
@@ -113,7 +113,7 @@ export function readConfig(env: Environment = process.env): ConfigResult {
     redisUrl: reader.read('REDIS_URL', null, parseRedisUrl, true),
     databaseUrl: reader.read('DATABASE_URL', null, parseDatabaseUrl, true),
     dataDir: path.resolve(reader.read('HOLDFAST_DATA_DIR', '.holdfast', parsePath)),
-    cacheDir: reader.read('HOLDFAST_CACHE_DIR', defaultCacheDir(env, homedir()), (text) =>
+    cacheDir: reader.read('HOLDFAST_CACHE_DIR', defaultCacheDir(env, homeFolder()), (text) =>
       mapParsed(parsePath(text), (folder) => path.resolve(folder)),
     ),
     redisBin: reader.read('HOLDFAST_REDIS_BIN', null, parsePath),

@@ -80,3 +80,19 @@ describe('commands', () => {
     expect(batcher.run(2)).rejects.toThrow(Overloaded);
   });
 });
+
+test('whoever watches hears how many went together, and how long each had waited', async () => {
+  const sizes: number[] = [];
+  const waits: number[] = [];
+  const batcher = new Batcher<number, number>({
+    maxBatch: 2,
+    maxInFlight: 1,
+    maxQueued: 10,
+    send: async (commands) => commands,
+    watch: { sent: (commands) => sizes.push(commands), waited: (seconds) => waits.push(seconds) },
+  });
+  await Promise.all([batcher.run(1), batcher.run(2), batcher.run(3)]);
+  expect(sizes).toEqual([2, 1]);
+  expect(waits).toHaveLength(3);
+  expect(waits.every((seconds) => seconds >= 0 && seconds < 60)).toBe(true);
+});

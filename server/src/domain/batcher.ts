@@ -24,10 +24,21 @@ export interface BatcherOptions<C, R> {
   /** Size of one command, where commands differ (lines of a cart); a batch holds at most maxWeight unless one command alone is heavier. */
   readonly weigh?: (command: C) => number;
   readonly maxWeight?: number;
+  readonly watch?: BatchWatch;
+}
+
+/** Hears of each batch as it goes. */
+export interface BatchWatch {
+  /** How many commands went together. */
+  sent(commands: number): void;
+  /** How long one of them had waited for it. */
+  waited(seconds: number): void;
 }
 
 interface Waiting<C, R> {
   readonly command: C;
+  /** 0 where nobody watches. */
+  readonly queuedAtMs: number;
   readonly resolve: (reply: R) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -49,8 +60,9 @@ export class Batcher<C, R> {
     if (this.queue.length >= this.options.maxQueued) {
       return Promise.reject(new Overloaded(`${this.queue.length} commands are waiting`));
     }
+    const queuedAtMs = this.options.watch ? performance.now() : 0;
     return new Promise<R>((resolve, reject) => {
-      this.queue.push({ command, resolve, reject });
+      this.queue.push({ command, queuedAtMs, resolve, reject });
       if (this.maySend()) this.sendSoon();
     });
   }
@@ -93,6 +105,7 @@ export class Batcher<C, R> {
 
   private sendNext(): void {
     const batch = this.takeBatch();
+    if (this.options.watch) tell(this.options.watch, batch);
     this.inFlight++;
     this.options
       .send(batch.map((waiting) => waiting.command))
@@ -107,6 +120,12 @@ export class Batcher<C, R> {
         while (this.maySend()) this.sendNext();
       });
   }
+}
+
+function tell<C, R>(watch: BatchWatch, batch: readonly Waiting<C, R>[]): void {
+  const nowMs = performance.now();
+  watch.sent(batch.length);
+  for (const { queuedAtMs } of batch) watch.waited((nowMs - queuedAtMs) / 1000);
 }
 
 function settle<C, R>(batch: readonly Waiting<C, R>[], replies: readonly R[]): void {

@@ -147,7 +147,7 @@ async function putInPlace(partial: string, fetch: RedisFetch): Promise<FetchResu
 }
 
 /** Options that make apt-get work for anybody: state and cache of its own, no lock, no other user for downloads. */
-function aptOptions(partial: string, installedPackages: string): string[] {
+export function aptOptions(partial: string, installedPackages: string): string[] {
   const settings = [
     `Dir::State=${partial}/state`,
     `Dir::State::status=${installedPackages}`,
@@ -180,7 +180,7 @@ function removeAbandoned(cacheDir: string): void {
 }
 
 /** apt-get prefixes what matters with "E:". */
-function lastError(result: RunResult): string {
+export function lastError(result: RunResult): string {
   const errors = result.stderr.split('\n').filter((line) => line.startsWith('E:'));
   return errors.at(-1)?.slice('E:'.length).trim() ?? (lastLine(result.stderr) || `exit code ${result.code}`);
 }

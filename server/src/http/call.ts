@@ -14,6 +14,9 @@ export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+/** One text an operation: labels are looked up by it with every request, and a new text would be hashed each time. */
+const ROUTES = new WeakMap<Operation, string>();
+
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 export class Call {
@@ -38,7 +41,14 @@ export class Call {
 
   /** The template of the route, never the path itself: labels must stay few. */
   get route(): string {
-    return this.operation ? `${this.operation.method} ${this.operation.path}` : 'unmatched';
+    const { operation } = this;
+    if (operation === undefined) return 'unmatched';
+    let route = ROUTES.get(operation);
+    if (route === undefined) {
+      route = `${operation.method} ${operation.path}`;
+      ROUTES.set(operation, route);
+    }
+    return route;
   }
 
   respond(status: number, mediaType: string, body: string, more?: ResponseHeaders): Response {

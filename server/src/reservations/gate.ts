@@ -151,14 +151,31 @@ export class LineageGate {
     if (!(error instanceof LedgerBusy)) this.ledgerSilentAtMs = this.ledgerFailedAtMs;
   }
 
+  /** Redis answered within the length of a lease; PostgreSQL has not been silent since it answered last. */
+  storesAnswer(): { readonly redis: boolean; readonly postgresql: boolean } {
+    return {
+      redis: performance.now() - this.lookedAtMs <= STALE_LOOK_MS,
+      postgresql: this.ledgerSilentAtMs <= this.ledgerAnsweredAtMs,
+    };
+  }
+
+  /** How long the longest overdue reservation should have been expired for, as of the last look at each sale. */
+  expiryLagMs(): number {
+    const nowMs = this.storeNowMs();
+    let lag = 0;
+    for (const { firstDeadlineMs } of this.watches.values()) lag = Math.max(lag, nowMs - firstDeadlineMs);
+    return lag;
+  }
+
   /** Why traffic should go elsewhere, in words; empty when both stores answered lately and every sale is open. */
   reasonsNotReady(): string[] {
     const reasons: string[] = [];
-    if (performance.now() - this.lookedAtMs > STALE_LOOK_MS) reasons.push('Redis has not answered lately');
+    const answers = this.storesAnswer();
+    if (!answers.redis) reasons.push('Redis has not answered lately');
     if (this.misfit !== null) reasons.push(this.misfit);
     if (!this.replicasAcknowledge)
       reasons.push('not every Redis replica acknowledges, and only PostgreSQL could say why');
-    if (this.ledgerSilentAtMs > this.ledgerAnsweredAtMs) reasons.push('PostgreSQL does not answer');
+    if (!answers.postgresql) reasons.push('PostgreSQL does not answer');
     if (this.openings.size > 0) reasons.push(`${this.openings.size} sales are being rebuilt`);
     return reasons;
   }

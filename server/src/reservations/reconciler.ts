@@ -1,7 +1,7 @@
 // The reconciler: whose turn each sale's looks are, how deep, how often; and the run that an operator asks for. What it finds
 // it tells (log, metrics) and remembers for a while, so that an alert has time to see it.
 import { randomUUID } from 'node:crypto';
-import type { Invariant } from '../domain/differences.ts';
+import { INVARIANTS, type Invariant } from '../domain/differences.ts';
 import { NotReady } from '../domain/sale-store.ts';
 import { BadCursor } from '../ledger/contract.ts';
 import {
@@ -99,6 +99,12 @@ export class Reconciler implements ReconcileVerb {
       else counts.set(invariant, (counts.get(invariant) ?? 0) + 1);
     }
     return counts;
+  }
+
+  /** The same with 0 for those that hold: an alert must be able to tell that from no answer. */
+  violationsOfAll(): ReadonlyMap<Invariant, number> {
+    const found = this.violations();
+    return new Map(INVARIANTS.map((invariant) => [invariant, found.get(invariant) ?? 0]));
   }
 
   /** The worker's part: the counters and what is new, and as often as it may be everything. */

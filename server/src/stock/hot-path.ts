@@ -5,12 +5,15 @@ import { Breaker, REFUSED } from '../domain/breaker.ts';
 import { RetryBudget } from '../domain/retry-budget.ts';
 import { StockNotAsked, StockSilent } from '../domain/sale-store.ts';
 import { REDIS_COMMAND_MS } from '../domain/time-budgets.ts';
+import type { Observe } from '../telemetry/distribution.ts';
 import { call, type Reply } from './library.ts';
 
 export class HotPath {
   constructor(
     readonly breaker: Breaker = new Breaker(),
     readonly retries: RetryBudget = new RetryBudget(),
+    /** Hears how long each call took, by its function, answered or not. */
+    private readonly secondsOf: (name: string) => Observe = () => () => undefined,
   ) {}
 
   /** @throws StockNotAsked at once while the breaker is open, StockSilent once the time is over; else as `call` does */
@@ -23,6 +26,7 @@ export class HotPath {
     const { breaker } = this;
     const pass = breaker.enter();
     if (pass === REFUSED) throw new StockNotAsked('Redis has been silent for a while', breaker.pauseLeftMs);
+    const startedMs = performance.now();
     try {
       const reply = await inTime(call(redis, name, keys, args, this.retries));
       breaker.leave(pass, true);
@@ -30,6 +34,8 @@ export class HotPath {
     } catch (error) {
       breaker.leave(pass, !(error instanceof StockSilent || error instanceof StockNotAsked));
       throw error;
+    } finally {
+      this.secondsOf(name)((performance.now() - startedMs) / 1000);
     }
   }
 }

@@ -2,7 +2,7 @@
 // lineage gate. A batch that the library refused as NOT_READY wrote nothing, so it is sent again once the gate
 // has opened the sale; if the gate cannot, the callers get NotReady.
 import type { Redis } from 'ioredis';
-import { Batcher } from '../domain/batcher.ts';
+import { Batcher, type BatchWatch } from '../domain/batcher.ts';
 import {
   type ExtendCommand,
   type ExtendReply,
@@ -42,6 +42,10 @@ const MAX_QUEUED = 20_000;
  */
 export type OpenSale = (saleNumber: number) => Promise<'open' | 'not-ready' | 'unloaded'>;
 
+/** What customers' commands are gathered by. */
+export type BatchedCall = 'reserve' | 'pin' | 'release' | 'read';
+export type BatchWatches = Readonly<Record<BatchedCall, BatchWatch>>;
+
 /** The epoch that a batch was sent under goes with its replies: a confirm must commit under the epoch of its pin. */
 export interface Pinned {
   readonly reply: PinReply;
@@ -71,12 +75,14 @@ export class SaleChannel {
     private readonly open: OpenSale,
     private readonly hotPath: HotPath,
     clock?: () => number,
+    watches?: BatchWatches,
   ) {
+    const boundsOf = (name: BatchedCall) => ({ ...BOUNDS, ...(watches && { watch: watches[name] }) });
     const options = { redis, saleNumber, epoch: () => this.epoch, ...(clock && { clock }) };
     this.store = new SaleStock(options);
     this.hot = new SaleStock({ ...options, hotPath });
     this.reserves = new Batcher({
-      ...BOUNDS,
+      ...boundsOf('reserve'),
       maxFullInFlight: MAX_FULL_IN_FLIGHT,
       weigh: (command) => command.lines.length,
       maxWeight: MAX_BATCH_LINES,
@@ -89,15 +95,21 @@ export class SaleChannel {
         }),
     });
     this.pins = new Batcher({
-      ...BOUNDS,
+      ...boundsOf('pin'),
       send: (refs) =>
         this.gated(async () => {
           const { epoch } = this;
           return (await this.hot.pin(refs)).map((reply) => ({ reply, epoch }));
         }),
     });
-    this.releases = new Batcher({ ...BOUNDS, send: (refs) => this.gated(() => this.hot.release(refs)) });
-    this.reads = new Batcher({ ...BOUNDS, send: (ids) => this.gated(() => this.hot.read(ids)) });
+    this.releases = new Batcher({
+      ...boundsOf('release'),
+      send: (refs) => this.gated(() => this.hot.release(refs)),
+    });
+    this.reads = new Batcher({
+      ...boundsOf('read'),
+      send: (ids) => this.gated(() => this.hot.read(ids)),
+    });
     this.snapshots = new Batcher({
       ...BOUNDS,
       maxBatch: MAX_QUEUED,
@@ -202,12 +214,14 @@ export class SaleChannels {
     /** Tests pass their own clock (ms); the service leaves it to the store's. */
     private readonly clock?: () => number,
     private readonly hotPath: HotPath = new HotPath(),
+    private readonly watches?: BatchWatches,
   ) {}
 
   of(saleNumber: number): SaleChannel {
     let channel = this.channels.get(saleNumber);
     if (!channel) {
-      channel = new SaleChannel(this.redis, saleNumber, this.limits, this.open, this.hotPath, this.clock);
+      const { redis, limits, open, hotPath, clock, watches } = this;
+      channel = new SaleChannel(redis, saleNumber, limits, open, hotPath, clock, watches);
       this.channels.set(saleNumber, channel);
     }
     return channel;

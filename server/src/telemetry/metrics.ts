@@ -1,16 +1,20 @@
 // What one process measures. The four metrics of the service's first version keep their names; every other one
 // starts with holdfast_. A worker keeps its own registry and gives snapshots of it to the supervisor, which adds
 // them up (fleet-metrics.ts): each metric says here how it is added.
+import { problemsOf } from '@holdfast/contract/operation';
 import type { ProblemCode } from '@holdfast/contract/problems';
+import { reserve } from '@holdfast/contract/reservations';
 import {
   Counter,
   Gauge,
-  Histogram,
+  type Metric,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
 } from 'prom-client';
+import { Distribution, REQUEST_SECONDS } from './distribution.ts';
 import { measureProcess } from './process-metrics.ts';
+import { type Count, Tally } from './tally.ts';
 
 /** A registry's contents as plain data: travels between processes. */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
@@ -22,6 +26,8 @@ export type ReserveStatus = 'reserved' | ProblemCode;
 export interface StockReading {
   readonly activeReservations: number;
   readonly available: readonly { readonly sku: string; readonly units: number }[];
+  /** What the journal does not have yet. */
+  readonly journalLag: { readonly entries: number; readonly seconds: number };
 }
 
 /** Each SKU is a time series that Prometheus keeps for weeks: past this many the rest are one sum. */
@@ -30,24 +36,23 @@ export const MAX_SKU_SERIES = 200;
 export const REST_OF_SKUS = '_other';
 /** A scrape never waits longer than this for the stock store; without its answer the stock is left out. */
 const STOCK_READ_LIMIT_MS = 500;
-/** From a reserve that met a warm batch to one that waited as long as any request may. */
-const DURATION_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 type OwnName = `holdfast_${string}`;
+type Over = 'sum' | 'max' | 'min';
 
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly countReserveRequest = this.tally(
+  private readonly reserveRequests = this.tally(
     'reserve_requests_total',
     'Reserve requests answered, by outcome: reserved, or the code of the refusal.',
     ['status'],
   );
-  private readonly reserveDuration = new Histogram({
-    name: 'reserve_duration_seconds',
-    help: 'Time from a reserve request to its answer, whatever the answer.',
-    buckets: DURATION_BUCKETS_SECONDS,
-    registers: [this.registry],
-  });
+  private readonly reserveDuration = this.distribution(
+    'reserve_duration_seconds',
+    'Time from a reserve request to its answer, whatever the answer.',
+    REQUEST_SECONDS,
+  ).of();
+  private readonly reserveStatuses = new Map<ReserveStatus, Count>();
   private readonly activeReservations = new Gauge({
     name: 'active_reservations_count',
     help: 'Reservations that keep stock now: active and confirming.',
@@ -61,15 +66,33 @@ export class Metrics {
     registers: [this.registry],
     aggregator: 'first',
   });
+  private readonly journalLagEntries = this.storeGauge(
+    'holdfast_ledger_writer_lag_entries',
+    'Transitions in the store that the journal does not have yet.',
+  );
+  private readonly journalLagSeconds = this.storeGauge(
+    'holdfast_ledger_writer_lag_seconds',
+    'Age of the oldest transition in the store that the journal does not have yet; 0 without one.',
+  );
   private readStock: (() => Promise<StockReading>) | undefined;
 
   constructor() {
     measureProcess(this.registry);
+    for (const status of ['reserved', ...problemsOf(reserve)] as const) this.countOf(status);
   }
 
   countReserve(status: ReserveStatus, seconds: number): void {
-    this.countReserveRequest(status);
-    this.reserveDuration.observe(seconds);
+    this.countOf(status)();
+    this.reserveDuration(seconds);
+  }
+
+  private countOf(status: ReserveStatus): Count {
+    let count = this.reserveStatuses.get(status);
+    if (count === undefined) {
+      count = this.reserveRequests.of(status);
+      this.reserveStatuses.set(status, count);
+    }
+    return count;
   }
 
   /** A count of something else, added up over the processes. Label values must come from a short, fixed list. */
@@ -81,42 +104,25 @@ export class Metrics {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
   }
 
-  /**
-   * A count of what comes with every request, by the values of its labels: prom-client, which sorts and joins the labels
-   * of each increment, hears of it at a scrape.
-   */
-  tally(
-    name: OwnName | 'reserve_requests_total',
-    help: string,
-    labelNames: readonly string[],
-  ): (...values: readonly string[]) => void {
-    const counts = new Map<string, { readonly labels: Record<string, string>; since: number }>();
-    new Counter<string>({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.registry],
-      collect() {
-        for (const count of counts.values()) {
-          this.inc(count.labels, count.since);
-          count.since = 0;
-        }
-      },
-    });
-    return (...values) => {
-      const key = values.join('\n');
-      let count = counts.get(key);
-      if (count === undefined) {
-        const labels = Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? '']));
-        count = { labels, since: 0 };
-        counts.set(key, count);
-      }
-      count.since += 1;
-    };
+  /** A count of what comes with every request. */
+  tally(name: OwnName | 'reserve_requests_total', help: string, labelNames: readonly string[]): Tally {
+    return new Tally(name, help, labelNames, this.registry);
   }
 
-  /** A level read at each scrape; `over` says what it is over the processes: their sum, or the highest. */
-  level(name: OwnName, help: string, over: 'sum' | 'max', read: () => number): void {
+  /** A histogram of what comes with every request, in these buckets (upper bounds, ascending). */
+  distribution(
+    name: OwnName | 'reserve_duration_seconds',
+    help: string,
+    bounds: readonly number[],
+    labelNames: readonly string[] = [],
+  ): Distribution {
+    const made = new Distribution(name, help, labelNames, bounds);
+    this.registry.registerMetric(made as unknown as Metric);
+    return made;
+  }
+
+  /** A level read at each scrape; `over` says what it is over the processes: their sum, the highest, or the lowest. */
+  level(name: OwnName, help: string, over: Over, read: () => number): void {
     new Gauge({
       name,
       help,
@@ -133,7 +139,7 @@ export class Metrics {
     name: OwnName,
     help: string,
     label: string,
-    over: 'sum' | 'max',
+    over: Over,
     read: () => ReadonlyMap<string, number>,
   ): void {
     new Gauge({
@@ -149,7 +155,12 @@ export class Metrics {
     });
   }
 
-  /** Where the two stock gauges come from. Without it, and while it fails, they are absent: never a stale figure. */
+  /** A gauge that one process reads from the shared store at a scrape. */
+  private storeGauge(name: OwnName, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry], aggregator: 'first' });
+  }
+
+  /** Where the stock gauges come from. Without it, and while it fails, they are absent: never a stale figure. */
   readStockFrom(read: () => Promise<StockReading>): void {
     this.readStock = read;
   }
@@ -164,8 +175,12 @@ export class Metrics {
     const reading = wanted && this.readStock ? await inTime(this.readStock()) : undefined;
     this.activeReservations.remove();
     this.inventoryAvailable.reset();
+    this.journalLagEntries.remove();
+    this.journalLagSeconds.remove();
     if (reading === undefined) return;
     this.activeReservations.set(reading.activeReservations);
+    this.journalLagEntries.set(reading.journalLag.entries);
+    this.journalLagSeconds.set(reading.journalLag.seconds);
     for (const { sku, units } of reading.available.slice(0, MAX_SKU_SERIES)) {
       this.inventoryAvailable.set({ sku }, units);
     }

@@ -14,6 +14,8 @@ export interface ServiceOptions {
   readonly redisUrl: string;
   readonly databaseUrl: string;
   readonly workers?: number;
+  /** Another program than the sources under this Bun. */
+  readonly program?: string;
   /** Further variables; rate limits are off unless one says otherwise. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -32,7 +34,8 @@ export interface Service {
 const running = new Set<Service>();
 
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const child = spawn(process.execPath, [MAIN], {
+  const [file, args] = options.program ? [options.program, []] : [process.execPath, [MAIN]];
+  const child = spawn(file, args, {
     detached: true, // a process group of its own, for killGroup9
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: {

@@ -36,7 +36,11 @@ async function fakeApp({ config, metrics, prepare, seedDemo }: AppSetup): Promis
   if (config.tokens.issuer === 'store-out-of-reach') {
     throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   }
-  metrics.readStockFrom(async () => ({ activeReservations: 3, available: [{ sku: 'A-1', units: 7 }] }));
+  metrics.readStockFrom(async () => ({
+    activeReservations: 3,
+    available: [{ sku: 'A-1', units: 7 }],
+    journalLag: { entries: 0, seconds: 0 },
+  }));
   let draining = false;
   let taken = 0;
   return {
