@@ -12,6 +12,7 @@ import type { ChangeStockBody, StockChange } from '@holdfast/contract/stock';
 import type { Page } from '@holdfast/contract/vocabulary';
 import { Deadlines } from './deadlines.ts';
 import { HoldfastError } from './error.ts';
+import { Insight } from './insight.ts';
 import { RetryBudget } from './retry.ts';
 import {
   type Answer,
@@ -98,11 +99,14 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 export class HoldfastClient {
   readonly #options: HoldfastClientOptions;
   readonly #transport: Transport;
+  /** Operators: analytics, status, the race lab. */
+  readonly insight: Insight;
 
   /** `transport` is for clients made by `as`; leave it out. */
   constructor(options: HoldfastClientOptions, transport: Transport = transportOf(options)) {
     this.#options = options;
     this.#transport = transport;
+    this.insight = new Insight(transport, options);
   }
 
   /** A client for someone else that shares this one's settings, retry budget and time limits. */

@@ -22,7 +22,10 @@ export type Operation =
   | 'addItems'
   | 'changeStock'
   | 'closeSale'
-  | 'reconcile';
+  | 'reconcile'
+  | 'analytics'
+  | 'status'
+  | 'race';
 
 /** The part of `fetch` that is used here, so that any runtime's or a test's own fits. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -97,6 +100,29 @@ export class Transport {
     }
   }
 
+  /** The answer as it begins, its body still to be read; sent once. Success only. @throws HoldfastError otherwise. */
+  async open(call: Call, caller: Caller): Promise<Response> {
+    const signals = [call.signal, caller.signal];
+    throwIfAborted(signals);
+    const headers = await headersOf(call, caller);
+    const controller = new AbortController();
+    // Not taken off again: the signals end the body as well.
+    forwardAbort(signals, controller);
+    this.parts.deadlines.begin(controller);
+    try {
+      const response = await this.parts.fetch(
+        this.parts.baseUrl + call.path,
+        initOf(call, headers, controller.signal),
+      );
+      if (response.ok) return response;
+      throw errorFromAnswer(response.status, response.headers, parseJson(await response.text()));
+    } catch (cause) {
+      throw cause instanceof HoldfastError ? cause : failure(cause, controller.signal.aborted, signals);
+    } finally {
+      this.parts.deadlines.end(controller);
+    }
+  }
+
   async #attempt(call: Call, caller: Caller, attempt: number): Promise<EndedRequest> {
     const signals = [call.signal, caller.signal];
     throwIfAborted(signals);
@@ -120,9 +146,7 @@ export class Transport {
   }
 
   async #exchange(call: Call, headers: Record<string, string>, signal: AbortSignal): Promise<EndedRequest> {
-    const init: RequestInit = { method: call.method, headers, signal };
-    if (call.body !== undefined) init.body = JSON.stringify(call.body);
-    const response = await this.parts.fetch(this.parts.baseUrl + call.path, init);
+    const response = await this.parts.fetch(this.parts.baseUrl + call.path, initOf(call, headers, signal));
     const text = await response.text();
     const json = parseJson(text);
     const success = response.status >= 200 && response.status < 300;
@@ -140,6 +164,12 @@ async function headersOf(call: Call, caller: Caller): Promise<Record<string, str
   if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.idempotencyKey !== undefined) headers['idempotency-key'] = call.idempotencyKey;
   return headers;
+}
+
+function initOf(call: Call, headers: Record<string, string>, signal: AbortSignal): RequestInit {
+  const init: RequestInit = { method: call.method, headers, signal };
+  if (call.body !== undefined) init.body = JSON.stringify(call.body);
+  return init;
 }
 
 function parseJson(text: string): unknown {

@@ -2,6 +2,7 @@
 // generate`, committed, and compared in the checks: what is published is what the routes are made of.
 import * as z from 'zod';
 import { version } from '../package.json';
+import { Analytics, AnalyticsPoint } from './analytics.ts';
 import { Token, TokenBody } from './auth.ts';
 import { Item, ItemPage } from './inventory.ts';
 import { bodyLimitBytes, OPERATOR_SCOPE, type Operation, problemsOf } from './operation.ts';
@@ -11,14 +12,18 @@ import { PROBLEM_ADVICE } from './problem-advice.ts';
 import { PROBLEM_MEDIA_TYPE, Problem } from './problem-body.ts';
 import { PROBLEM_BASE, PROBLEMS, type ProblemCode } from './problems.ts';
 import { Health, Readiness } from './process.ts';
+import { RaceBody, RaceLine, RaceVerdict } from './race.ts';
 import { Difference, ReconcileReport } from './reconcile.ts';
 import { Line, Reservation, ReservationPage, ReserveBody } from './reservations.ts';
 import { AddItemsBody, CreateSaleBody, NewItem, Sale, SaleItem, SalePage } from './sales.ts';
+import { Status } from './status.ts';
 import { IdempotencyKey, Money, MoneyTotal, Sku } from './vocabulary.ts';
 
 /** Schemas with a name of their own under #/components/schemas. */
 const NAMED: Readonly<Record<string, z.ZodType>> = {
   AddItemsBody,
+  Analytics,
+  AnalyticsPoint,
   ConfirmBody,
   CreateSaleBody,
   Difference,
@@ -33,6 +38,9 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   OrderLine,
   OrderPage,
   Problem,
+  RaceBody,
+  RaceLine,
+  RaceVerdict,
   Readiness,
   ReconcileReport,
   Reservation,
@@ -42,6 +50,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   SaleItem,
   SalePage,
   Sku,
+  Status,
   Token,
   TokenBody,
 };
@@ -165,7 +174,7 @@ function describe(operation: Operation): object {
         description: success.description,
         headers: headerRefs('X-Request-Id', ...replayed),
         content: {
-          [success.textType ?? 'application/json']: {
+          [success.streamType ?? success.textType ?? 'application/json']: {
             schema: schemaOf(success.schema),
             ...(success.example && { example: success.example }),
           },

@@ -44,6 +44,8 @@ export interface Operation {
     readonly example?: object;
     /** The value is text of this media type, sent as it is; without it the value is sent as JSON. */
     readonly textType?: string;
+    /** The value is a stream of this media type, sent as it comes: the schema is that of one line of it. */
+    readonly streamType?: string;
   };
   /** Problems of its own, beyond those that its shape implies (see problemsOf). */
   readonly problems: readonly ProblemCode[];

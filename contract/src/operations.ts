@@ -1,9 +1,11 @@
 // Every operation of the API, in the order the documentation shows them.
+import { getAnalytics } from './analytics.ts';
 import { issueToken } from './auth.ts';
 import { getItem, listItems } from './inventory.ts';
 import type { Operation } from './operation.ts';
 import { confirm, getOrder, listOrders } from './orders.ts';
 import { getHealth, getOpenApi, getReadiness } from './process.ts';
+import { runRace } from './race.ts';
 import { reconcile } from './reconcile.ts';
 import {
   extendReservation,
@@ -13,6 +15,7 @@ import {
   reserve,
 } from './reservations.ts';
 import { addItems, closeSale, createSale, getSale, listSales } from './sales.ts';
+import { getStatus } from './status.ts';
 import { changeStock } from './stock.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -34,6 +37,9 @@ export const OPERATIONS: readonly Operation[] = [
   changeStock,
   closeSale,
   reconcile,
+  getAnalytics,
+  getStatus,
+  runRace,
   getHealth,
   getReadiness,
   getOpenApi,

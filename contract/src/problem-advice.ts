@@ -36,6 +36,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     'Tell the customer, and reserve again with a new idempotency key: a failure took the reservation away.',
   'sale-exists': 'Choose another id, or read the sale and go on with it.',
   'sku-in-use': 'Close the other sale first, or use another SKU.',
+  'race-running': 'Wait for its end, at most half a minute, and try again.',
   'reservation-expired': 'Reserve again, with a new idempotency key. Confirm before `expires_at`.',
   'body-too-large': 'Send less: customer routes take 8 KiB, operator routes 1 MiB.',
   'unsupported-media-type': 'Send the body as `application/json`, in UTF-8, not compressed.',

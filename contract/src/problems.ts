@@ -28,6 +28,7 @@ export const PROBLEMS = {
   'reservation-lost': { status: 409, title: 'The reservation was lost in a failure' },
   'sale-exists': { status: 409, title: 'A sale with this id exists already' },
   'sku-in-use': { status: 409, title: 'Another open sale has this SKU' },
+  'race-running': { status: 409, title: 'A race is being run already' },
   'reservation-expired': { status: 410, title: 'The reservation has expired' },
   'body-too-large': { status: 413, title: 'The request body is too large' },
   'unsupported-media-type': { status: 415, title: 'The request body must be JSON' },

@@ -1,6 +1,7 @@
 // The service, wired by hand; read it top to bottom. Nothing here decides anything: it makes the rooms and hands
 // each what it needs. `createApp` resolves once the stores answer, are the right ones, and every sale it could open is.
 
+import { DEFAULT_POINTS, MAX_POINTS } from '@holdfast/contract/analytics';
 import type { ResolvedConfig } from './config.ts';
 import { Ids } from './domain/ids.ts';
 import { REDIS_COMMAND_MS } from './domain/time-budgets.ts';
@@ -12,13 +13,16 @@ import { behindBreaker, tellingBreaker, timed } from './ledger/guarded.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { migrate } from './ledger/migrate.ts';
 import { measureBatches, measureGate, measureRequests, measureStores } from './measures.ts';
+import { Attempts } from './reservations/attempts.ts';
 import { Desk } from './reservations/desk.ts';
 import { LineageGate } from './reservations/gate.ts';
 import { JournalReach } from './reservations/journal-reach.ts';
 import { Reconciler } from './reservations/reconciler.ts';
 import { Relay } from './reservations/relay.ts';
+import { SaleAnalytics } from './sales/analytics.ts';
 import { seedDemo } from './sales/demo.ts';
 import { SalesDesk } from './sales/sales-desk.ts';
+import { readStatus } from './status-reading.ts';
 import { connectRedis, untilConnected } from './stock/connect.ts';
 import { GeneralLimits } from './stock/general-limits.ts';
 import { HotPath } from './stock/hot-path.ts';
@@ -110,6 +114,14 @@ export async function createApp(setup: AppSetup): Promise<App> {
   const journalReach = new JournalReach(customersLedger, channels);
 
   // The verbs
+  const dropped = metrics.counter(
+    'holdfast_attempts_dropped_total',
+    'Refused and replayed attempts that analytics lack, because the ledger was away for too long or did not say.',
+  );
+  const attempts = new Attempts(
+    () => gate.storeNowMs(),
+    (count) => dropped.inc(count),
+  );
   const lost = metrics.counter('holdfast_reservations_lost_total', 'Reservations answered reservation-lost.');
   const reservations = new Desk({
     ledger: customersLedger,
@@ -122,6 +134,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     open: gate.open,
     journalReached: () => journalReach.wait(),
     onLost: () => lost.inc(),
+    attempts,
     onLedgerFailure: (error) => gate.noteLedgerFailure(error),
   });
   const sales = new SalesDesk({
@@ -134,6 +147,13 @@ export async function createApp(setup: AppSetup): Promise<App> {
     deliver: async (saleNumber) => {
       await relay.catchUpFromStore(channels.of(saleNumber));
     },
+  });
+
+  // How sales went. By the ledger itself: a question that takes long says nothing of its health.
+  const analytics = new SaleAnalytics({
+    ledger,
+    nowMs: () => gate.storeNowMs(),
+    points: { max: MAX_POINTS, usual: DEFAULT_POINTS },
   });
 
   // What looks whether all of it adds up. By the ledger itself: a look that takes too long says nothing of its health.
@@ -165,6 +185,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     catalog,
     relay,
     reconciler,
+    attempts,
     log,
     metrics,
   });
@@ -190,11 +211,23 @@ export async function createApp(setup: AppSetup): Promise<App> {
     { perCustomer: rates.otherCustomer, perAddress: rates.otherIp },
     hotPath,
   );
-  let draining = false;
+  const draining = new AbortController();
+  const statusParts = {
+    breakers,
+    workers: () => [...workers.health(), { name: durability.name, ...durability.health }],
+    haveTurn: () => workers.haveTurn,
+    reconciler,
+    gate,
+    channels,
+    catalog,
+    ledger,
+  };
   const http = createHttp({
     reservations,
     sales,
     reconciler,
+    analytics,
+    status: () => readStatus(statusParts),
     ids,
     auth: authOf(config.tokens),
     demoAuth: config.tokens.demoIssuer,
@@ -205,12 +238,13 @@ export async function createApp(setup: AppSetup): Promise<App> {
     storeNowMs: () => gate.storeNowMs(),
     ready: () => {
       const reasons = [
-        ...(draining ? ['the service is shutting down'] : []),
+        ...(draining.signal.aborted ? ['the service is shutting down'] : []),
         ...gate.reasonsNotReady(),
         ...durability.risks,
       ];
       return { ok: reasons.length === 0, reasons };
     },
+    stopping: draining.signal,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
     log,
@@ -222,7 +256,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     turnAway: http.turnAway,
     fetch: http.fetch,
     beginDrain: () => {
-      draining = true;
+      draining.abort();
     },
     stop: () => {
       stopping ??= stop();

@@ -56,6 +56,10 @@ export async function watchDurability(
     get risks() {
       return risks;
     },
+    name: periodic.name,
+    get health() {
+      return periodic.health;
+    },
     start: () => periodic.start(),
     stop: () => periodic.stop(),
   };

@@ -2,12 +2,14 @@
 // conventions use it; what the verbs really do is tested elsewhere.
 import type { Problem } from '@holdfast/contract/problem-body';
 import { SignJWT } from 'jose';
+import { courseOf } from '../src/domain/activity.ts';
 import { Ids } from '../src/domain/ids.ts';
 import type { ItemRow, Order, SaleRow, StockChange } from '../src/domain/ledger-facts.ts';
 import type { ReservationRecord } from '../src/domain/reservation.ts';
 import { createHttp, type HttpDeps } from '../src/http/http.ts';
 import type { ReconcileVerb } from '../src/reservations/reconciler.ts';
 import type { ReservationVerbs, ReservationView } from '../src/reservations/reservations.ts';
+import type { AnalyticsView } from '../src/sales/analytics.ts';
 import type { ItemView, SaleVerbs, SaleView } from '../src/sales/sales.ts';
 
 export const SECRET = new Uint8Array(32).fill(42);
@@ -106,6 +108,27 @@ export const CHANGE: StockChange = {
   entrySeq: 3,
 };
 
+export const ANALYTICS: AnalyticsView = {
+  saleId: 'flash-sale',
+  fromMs: CREATED_AT_MS,
+  toMs: CREATED_AT_MS + 1_000,
+  stepSeconds: 1,
+  asOfMs: CREATED_AT_MS + 2_000,
+  openedAtMs: CREATED_AT_MS,
+  soldOutAtMs: null,
+  latency: { reserve: null, confirm: null },
+  ...courseOf(0, 1, 1, [], []),
+};
+
+const STATUS = {
+  version: '0.0.0',
+  process: { uptime_seconds: 1, resident_bytes: 1, has_turn: true },
+  stores: { redis: { breaker: 'closed' as const }, postgresql: { breaker: 'closed' as const } },
+  workers: [],
+  invariants: [],
+  sales: [],
+};
+
 export interface FakeWorld {
   readonly asked: Asked[];
   readonly errors: { fields: Readonly<Record<string, unknown>>; message: string }[];
@@ -173,6 +196,9 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     reservationTtlSeconds: 300,
     storeNowMs: () => Date.now(),
     ready: () => ({ ok: true, reasons: [] }),
+    stopping: new AbortController().signal,
+    analytics: { analytics: async () => ok(ANALYTICS) },
+    status: async () => STATUS,
     trustedProxies: [],
     corsOrigins: [],
     log: { error: (fields, message) => errors.push({ fields, message }) },

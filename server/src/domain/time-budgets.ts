@@ -46,6 +46,16 @@ export const LEDGER_HOT = {
   idleInTransactionMs: 5_000,
 } as const;
 
+/** Analytics: the whole of a request's time, less what it takes to say that it is over. */
+export const LEDGER_CURIOUS = {
+  waitMs: 1_000,
+  connectMs: 1_000,
+  callMs: 2_500,
+  statementMs: 2_000,
+  lockMs: 500,
+  idleInTransactionMs: 5_000,
+} as const;
+
 /**
  * Rare calls over whole sales: a rebuild's snapshot, an epoch's end, the start. They outwait a stalled holder of the
  * hot row, who is cut off after `LEDGER_HOT.idleInTransactionMs`.

@@ -51,7 +51,12 @@ export class Call {
     return route;
   }
 
-  respond(status: number, mediaType: string, body: string, more?: ResponseHeaders): Response {
+  respond(
+    status: number,
+    mediaType: string,
+    body: string | ReadableStream<Uint8Array>,
+    more?: ResponseHeaders,
+  ): Response {
     const headers: Record<string, string> = {
       'content-type': mediaType,
       'x-request-id': this.requestId,
@@ -60,7 +65,8 @@ export class Call {
       'x-content-type-options': 'nosniff',
     };
     // The router drops the body of a HEAD answer; its length stays what GET would have had (RFC 9110, 8.6).
-    if (this.request.method === 'HEAD') headers['content-length'] = String(Buffer.byteLength(body));
+    if (this.request.method === 'HEAD' && typeof body === 'string')
+      headers['content-length'] = String(Buffer.byteLength(body));
     return new Response(body, { status, headers: Object.assign(headers, this.cors, more) });
   }
 

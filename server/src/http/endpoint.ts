@@ -21,9 +21,11 @@ type BodyOf<O extends Operation> = O extends { body: { schema: infer S extends z
   ? z.infer<S>
   : unknown;
 type QueryOf<O extends Operation> = O extends { query: infer Q extends z.ZodObject } ? z.infer<Q> : unknown;
-type WireOf<O extends Operation> = O['success'] extends { textType: string }
-  ? string
-  : z.infer<O['success']['schema']>;
+type WireOf<O extends Operation> = O['success'] extends { streamType: string }
+  ? ReadableStream<Uint8Array>
+  : O['success'] extends { textType: string }
+    ? string
+    : z.infer<O['success']['schema']>;
 
 /** What a handler is given; every part has the form that the contract says. */
 export interface Checked<O extends Operation> {
@@ -84,7 +86,7 @@ export function openEndpoint(
   entry: Entry | undefined,
 ): (call: Call, rawId: string) => Promise<Response> {
   const { success } = operation;
-  const mediaType = success.textType ?? 'application/json';
+  const mediaType = success.streamType ?? success.textType ?? 'application/json';
   const documented = problemsOf(operation);
   const known = new KnownBodies();
 
@@ -105,6 +107,9 @@ export function openEndpoint(
       assertDocumented(refusal.code, call);
       return call.refuse(refusal);
     }
+    // Its time limit ends with its beginning: a stream has one of its own.
+    if (outcome.value instanceof ReadableStream)
+      return call.respond(success.status, mediaType, outcome.value, outcome.headers);
     const text = success.textType === undefined ? JSON.stringify(outcome.value) : String(outcome.value);
     return call.respond(success.status, mediaType, text, outcome.headers);
   };

@@ -9,9 +9,11 @@ import type { Ids } from '../domain/ids.ts';
 import { REQUEST_MS } from '../domain/time-budgets.ts';
 import type { ReconcileVerb } from '../reservations/reconciler.ts';
 import type { ReservationVerbs } from '../reservations/reservations.ts';
+import type { AnalyticsVerb } from '../sales/analytics.ts';
 import type { SaleVerbs } from '../sales/sales.ts';
 import type { AuthConfig } from './access-tokens.ts';
 import { createClientAddress } from './addresses.ts';
+import { analyticsRoutes } from './analytics-routes.ts';
 import { createGate } from './auth.ts';
 import { Call, type ErrorLog, pathOf } from './call.ts';
 import { createCors } from './cors.ts';
@@ -23,11 +25,13 @@ import { inventoryRoutes } from './inventory-routes.ts';
 import { orderRoutes } from './order-routes.ts';
 import { INTERNAL, problemStatus, refusalOf, tooLate } from './problem-response.ts';
 import { processRoutes, type Readiness } from './process-routes.ts';
+import { raceRoutes } from './race-routes.ts';
 import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
 import { reconcileRoutes } from './reconcile-routes.ts';
 import { reservationRoutes } from './reservation-routes.ts';
 import { saleRoutes } from './sale-routes.ts';
 import { startPageRoutes } from './start-page.ts';
+import { type StatusReading, statusRoutes } from './status-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { turnedAway } from './turned-away.ts';
 
@@ -35,6 +39,8 @@ export interface HttpDeps {
   readonly reservations: ReservationVerbs;
   readonly sales: SaleVerbs;
   readonly reconciler: ReconcileVerb;
+  readonly analytics: AnalyticsVerb;
+  readonly status: StatusReading;
   readonly ids: Ids;
   readonly auth: AuthConfig;
   /** The built-in token issuer is on. */
@@ -47,6 +53,8 @@ export interface HttpDeps {
   /** The store's clock: sales open and close by it, whatever this process's own says. */
   readonly storeNowMs: () => number;
   readonly ready: Readiness;
+  /** Ends what goes on for long: the process is to stop. */
+  readonly stopping: AbortSignal;
   /** Addresses or CIDR ranges. */
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -96,6 +104,9 @@ export function createHttp(deps: HttpDeps): Http {
     ...inventoryRoutes(sales),
     ...saleRoutes(sales, deps.reservationTtlSeconds, deps.storeNowMs),
     ...reconcileRoutes(deps.reconciler),
+    ...analyticsRoutes(deps.analytics),
+    ...statusRoutes(deps.status, deps.ready),
+    ...raceRoutes({ reservations, sales, ids, log, stopping: deps.stopping }),
     ...tokenRoutes(auth, demoAuth),
     ...processRoutes(deps.ready),
     ...startPageRoutes(sales, demoAuth),

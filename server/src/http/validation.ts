@@ -21,6 +21,9 @@ export function invalidRequest(errors: readonly InvalidPart[]): { ok: false; ref
   return { ok: false, refusal: { code: 'invalid-request', detail, errors } };
 }
 
+/** Query parameters that are numbers; all others are text. */
+const NUMBERS: ReadonlySet<string> = new Set(['limit', 'step']);
+
 /** The query parameters that the schema knows; others are left alone, as links tend to collect them. */
 export function validateQuery<S extends z.ZodObject>(schema: S, url: string): Answer<z.infer<S>> {
   const start = url.indexOf('?');
@@ -29,7 +32,7 @@ export function validateQuery<S extends z.ZodObject>(schema: S, url: string): An
   for (const name of Object.keys(schema.shape)) {
     const [text, ...more] = given.getAll(name);
     if (more.length > 0) return invalidRequest([{ path: `/${name}`, message: 'must be there once' }]);
-    if (text !== undefined) known[name] = name === 'limit' && /^\d{1,9}$/.test(text) ? Number(text) : text;
+    if (text !== undefined) known[name] = NUMBERS.has(name) && /^\d{1,9}$/.test(text) ? Number(text) : text;
   }
   return validate(schema, known);
 }

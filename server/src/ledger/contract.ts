@@ -2,6 +2,7 @@
 // functions in sql/migrations. Every method rejects with LedgerUnavailable when the ledger is out of reach and
 // nothing was committed, and with AmbiguousCommit when it cannot know.
 
+import type { Stretch } from '../domain/activity.ts';
 import type { Difference } from '../domain/differences.ts';
 import type { Chain, Place } from '../domain/journal-chain.ts';
 import type {
@@ -23,6 +24,7 @@ import type { BoughtPage } from '../domain/live-counts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
 import type { LedgerStock } from '../domain/store-look.ts';
+import type { ActivityRead, AttemptCell, JournalPart, LatencyCell } from './activity.ts';
 import type { BoughtKey, JournalPage, SealsLook } from './look.ts';
 import type { SealStep } from './seal.ts';
 
@@ -108,6 +110,28 @@ export interface LedgerContract {
   unsealedChains(): Promise<Chain[]>;
   /** Seals the next page of a chain as far as it is gapless. Several may do it at once: a chain never forks. */
   sealNext(chain: Chain): Promise<SealStep>;
+
+  // Activity (activity.ts)
+  /** Parts of the journal with rows that are not summed up yet. */
+  unsummarised(): Promise<JournalPart[]>;
+  /** Sums up the next page of a part: each row counts once, whoever does it, and however often. */
+  summarise(part: JournalPart): Promise<{ rows: number; more: boolean }>;
+  /** Notes unloaded sales that are summed up to their end. */
+  endActivity(): Promise<void>;
+  /** What a process counted; adds up, so that it is never sent twice. */
+  noteAttempts(cells: readonly AttemptCell[]): Promise<void>;
+  noteLatencies(cells: readonly LatencyCell[]): Promise<void>;
+  /** Removes short steps from before `beforeS`, a bounded number; how many. */
+  purgeActivity(beforeS: number): Promise<number>;
+  /** Sums of `before`, every step of `stretch`, latencies of `within`; the rest of the journal included. */
+  readActivity(
+    saleNumber: number,
+    stretch: Stretch,
+    before: readonly Stretch[],
+    within: readonly Stretch[],
+  ): Promise<ActivityRead>;
+  /** Of each sale, the last transition in the journal. */
+  lastTransitions(saleNumbers: readonly number[]): Promise<ReadonlyMap<number, number>>;
 
   // Lineage and rebuild
   /** Of every sale that is not unloaded. */

@@ -1,13 +1,15 @@
 // The ledger, PostgreSQL's side of the service, behind one class: which pool each call runs on, and nothing else.
-// Four pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
-// for their work take none from the work, and a reconciliation none from either.
+// Five pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
+// for their work take none from the work, and neither a reconciliation nor somebody's curiosity any from the others.
 
+import type { Stretch } from '../domain/activity.ts';
 import type { Chain, Place } from '../domain/journal-chain.ts';
 import type { ConfirmRequest, NewItem, NewSale, StockChangeRequest } from '../domain/ledger-facts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import type { Transition } from '../domain/sale-store.ts';
-import { LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
+import { LEDGER_CURIOUS, LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
+import * as activity from './activity.ts';
 import * as confirmations from './confirm.ts';
 import type { LedgerContract, PageRequest } from './contract.ts';
 import { durabilityRisks } from './durability.ts';
@@ -47,6 +49,13 @@ const PATIENT: PoolLimits = { ...limitsOf(LEDGER_PATIENT), size: 2, keepIdle: fa
 /** A reconciliation: pages of some milliseconds and sums over whole sales, beside the frequent calls and never in their way. */
 const LOOKS: PoolLimits = { ...PATIENT, size: 2, keepIdle: true };
 
+/** Analytics: an operator waits, and must not make others wait. */
+const CURIOUS: PoolLimits = {
+  ...limitsOf(LEDGER_CURIOUS),
+  size: 2,
+  keepIdle: false,
+};
+
 /** Sessions that hold a rebuild lock: as many sales as one process rebuilds at a time. */
 const LOCKS: PoolLimits = { ...PATIENT, size: 8, callMs: 5000 };
 
@@ -55,6 +64,7 @@ export class Ledger implements LedgerContract {
   private readonly patient: Pool;
   private readonly locks: Pool;
   private readonly looks: Pool;
+  private readonly curious: Pool;
   private migrations: Promise<Migration[]> | null = null;
 
   /** Connects when first asked for something; `check` tells whether that works. */
@@ -63,6 +73,7 @@ export class Ledger implements LedgerContract {
     this.patient = new Pool(databaseUrl, PATIENT);
     this.locks = new Pool(databaseUrl, LOCKS);
     this.looks = new Pool(databaseUrl, LOOKS);
+    this.curious = new Pool(databaseUrl, CURIOUS);
   }
 
   createSale(sale: NewSale, operator: string) {
@@ -147,6 +158,38 @@ export class Ledger implements LedgerContract {
 
   sealNext(chain: Chain) {
     return seals.sealNext(this.hot, chain);
+  }
+
+  unsummarised() {
+    return activity.unsummarised(this.hot);
+  }
+
+  summarise(part: activity.JournalPart) {
+    return activity.summarise(this.hot, part);
+  }
+
+  endActivity() {
+    return activity.endActivity(this.looks);
+  }
+
+  noteAttempts(cells: readonly activity.AttemptCell[]) {
+    return activity.noteAttempts(this.hot, cells);
+  }
+
+  noteLatencies(cells: readonly activity.LatencyCell[]) {
+    return activity.noteLatencies(this.hot, cells);
+  }
+
+  purgeActivity(beforeS: number) {
+    return activity.purgeActivity(this.hot, beforeS);
+  }
+
+  readActivity(saleNumber: number, stretch: Stretch, before: readonly Stretch[], within: readonly Stretch[]) {
+    return activity.readActivity(this.curious, saleNumber, stretch, before, within);
+  }
+
+  lastTransitions(saleNumbers: readonly number[]) {
+    return activity.lastTransitions(this.curious, saleNumbers);
   }
 
   lineages() {
@@ -250,11 +293,14 @@ export class Ledger implements LedgerContract {
 
   /** Waits a bounded time for calls in flight. Twice is safe. */
   async close() {
-    await Promise.all([this.hot.close(), this.patient.close(), this.locks.close(), this.looks.close()]);
+    const pools = [this.hot, this.patient, this.locks, this.looks, this.curious];
+    await Promise.all(pools.map((pool) => pool.close()));
   }
 }
 
-function limitsOf(budget: typeof LEDGER_HOT | typeof LEDGER_PATIENT): Omit<PoolLimits, 'size' | 'keepIdle'> {
+function limitsOf(
+  budget: typeof LEDGER_HOT | typeof LEDGER_PATIENT | typeof LEDGER_CURIOUS,
+): Omit<PoolLimits, 'size' | 'keepIdle'> {
   const { waitMs, connectMs, callMs, statementMs, lockMs, idleInTransactionMs } = budget;
   return {
     waitMs,

@@ -9,6 +9,7 @@ import { type ReadReply, type ReserveLimits, SaleUnloaded } from '../domain/sale
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
+import type { Attempts, ReserveOutcome } from './attempts.ts';
 import { Confirm } from './confirm.ts';
 import { Journaled } from './journaled.ts';
 import {
@@ -46,9 +47,12 @@ export interface DeskOptions {
   /** Waits, bounded, until the journal has what the stores were seen to have done: lists are read from it. */
   readonly journalReached: () => Promise<void>;
   readonly onLost: () => void;
+  /** Hears what came of each attempt at a sale. */
+  readonly attempts?: Attempts;
   readonly onLedgerFailure: (error: unknown) => void;
 }
 
+type ReserveAnswer = Answer<{ view: ReservationView; replayed: boolean }>;
 type Found = { sale: SaleRow; refusal?: never } | { sale?: never; refusal: Refusal };
 
 export class Desk implements ReservationVerbs {
@@ -60,14 +64,21 @@ export class Desk implements ReservationVerbs {
     this.confirms = new Confirm({ ...options, journaled: this.journaled });
   }
 
-  async reserve(request: ReserveRequest): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
+  async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
     const lines = mergeLines(request.lines);
     const found = await this.saleOf(lines, (sku) => this.options.catalog.item(sku));
     if (!found.sale) return { ok: false, refusal: found.refusal };
-    const first = await this.reserveIn(found.sale, request, lines);
-    if (first.ok || (first.refusal.code !== 'sale-closed' && first.refusal.code !== 'unknown-sku'))
-      return first;
-    return await this.reserveElsewhere(found.sale, request, lines, first);
+    const { attempts } = this.options;
+    if (!attempts) return (await this.reserveWherever(found.sale, request, lines)).answer;
+    const begunAtMs = performance.now();
+    try {
+      const { sale, answer } = await this.reserveWherever(found.sale, request, lines);
+      attempts.reserved(sale.number, outcomeOf(answer), performance.now() - begunAtMs);
+      return answer;
+    } catch (error) {
+      attempts.reserved(found.sale.number, 'unavailable', performance.now() - begunAtMs);
+      throw error;
+    }
   }
 
   async read(
@@ -149,13 +160,18 @@ export class Desk implements ReservationVerbs {
     return { ok: false, refusal: state === 'expired' ? EXPIRED : NOT_ACTIVE };
   }
 
-  confirm(
+  async confirm(
     customer: Customer,
     saleNumber: number,
     reservationId: string,
     paymentReference: string | null,
   ): Promise<Answer<Order>> {
-    return this.confirms.run(customer, saleNumber, reservationId, paymentReference);
+    const begunAtMs = performance.now();
+    try {
+      return await this.confirms.run(customer, saleNumber, reservationId, paymentReference);
+    } finally {
+      this.options.attempts?.confirmed(saleNumber, performance.now() - begunAtMs);
+    }
   }
 
   async order(orderId: string): Promise<Answer<Order>> {
@@ -183,11 +199,23 @@ export class Desk implements ReservationVerbs {
     return { sale: await this.saleByNumber(first.saleNumber) };
   }
 
+  /** In the sale that the items were found in; if that is over, in the one that has them now. */
+  private async reserveWherever(
+    found: SaleRow,
+    request: ReserveRequest,
+    lines: readonly Line[],
+  ): Promise<{ sale: SaleRow; answer: ReserveAnswer }> {
+    const answer = await this.reserveIn(found, request, lines);
+    if (answer.ok || (answer.refusal.code !== 'sale-closed' && answer.refusal.code !== 'unknown-sku'))
+      return { sale: found, answer };
+    return await this.reserveElsewhere(found, request, lines, answer);
+  }
+
   private async reserveIn(
     sale: SaleRow,
     request: ReserveRequest,
     lines: readonly Line[],
-  ): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
+  ): Promise<ReserveAnswer> {
     const { ids, limits } = this.options;
     const ttlSeconds = request.ttlSeconds ?? sale.reservationTtlSeconds;
     if (ttlSeconds > sale.reservationTtlSeconds)
@@ -231,14 +259,15 @@ export class Desk implements ReservationVerbs {
     before: SaleRow,
     request: ReserveRequest,
     lines: readonly Line[],
-    refused: Answer<{ view: ReservationView; replayed: boolean }>,
-  ): Promise<Answer<{ view: ReservationView; replayed: boolean }>> {
-    const found = await this.saleOf(lines, (sku) => this.options.catalog.freshItem(sku));
-    if (!found.sale) return { ok: false, refusal: found.refusal };
-    const moved = found.sale.number !== before.number;
-    if (!moved && !refused.ok && refused.refusal.code === 'sale-closed') return refused;
+    refused: ReserveAnswer,
+  ): Promise<{ sale: SaleRow; answer: ReserveAnswer }> {
+    const { sale, refusal } = await this.saleOf(lines, (sku) => this.options.catalog.freshItem(sku));
+    if (!sale) return { sale: before, answer: { ok: false, refusal } };
+    const moved = sale.number !== before.number;
+    if (!moved && !refused.ok && refused.refusal.code === 'sale-closed')
+      return { sale: before, answer: refused };
     if (!moved) await this.options.relay.catchUpFromStore(this.options.channelOf(before.number));
-    return await this.reserveIn(found.sale, request, lines);
+    return { sale, answer: await this.reserveIn(sale, request, lines) };
   }
 
   private async releaseForgotten(
@@ -299,6 +328,11 @@ export class Desk implements ReservationVerbs {
 /** Promise.all, without a turn of the event loop's queue where all is at hand: the rule, for a reserve. */
 function all<T>(asked: readonly (T | Promise<T>)[]): readonly T[] | Promise<T[]> {
   return asked.some((one) => one instanceof Promise) ? Promise.all(asked) : (asked as readonly T[]);
+}
+
+function outcomeOf(answer: ReserveAnswer): ReserveOutcome {
+  if (!answer.ok) return answer.refusal.code;
+  return answer.value.replayed ? 'replayed' : 'reserved';
 }
 
 /** The answer first given, built anew: status and deadline as they were then. */

@@ -44,6 +44,8 @@ export interface SaleWatch {
   readonly firstPinEndMs: number;
   /** Operations that have set units aside and are not finished. */
   readonly pends: number;
+  /** By this process's monotonic clock. */
+  readonly grantedAtMs: number;
 }
 
 export interface GateOptions {
@@ -99,6 +101,12 @@ export class LineageGate {
   /** The server's clock, as this process estimates it. For workers and for what is shown: decisions are made by the server's own. */
   storeNowMs(): number {
     return Date.now() + this.clockOffsetMs;
+  }
+
+  /** True if the sale's last grant is as young as a lease. */
+  isGranting(saleNumber: number): boolean {
+    const watch = this.watches.get(saleNumber);
+    return watch !== undefined && performance.now() - watch.grantedAtMs < LEASE_MS;
   }
 
   /** Opens the sale if it can be opened; all who ask meanwhile share the attempt. Never throws. */
@@ -278,6 +286,7 @@ export class LineageGate {
       firstDeadlineMs,
       firstPinEndMs,
       pends,
+      grantedAtMs: performance.now(),
     });
   }
 

@@ -4,9 +4,19 @@
 import { Repeats } from '../telemetry/repeats.ts';
 
 export interface Worker {
+  readonly name: string;
+  readonly health: WorkerHealth;
   start(): void;
   /** Resolves when nothing of it runs any more. */
   stop(): Promise<void>;
+}
+
+/** How its runs went, for people; by this process's clock. Null: never. */
+export interface WorkerHealth {
+  readonly lastRunAtMs: number | null;
+  readonly lastErrorAtMs: number | null;
+  /** The last run failed. */
+  readonly failing: boolean;
 }
 
 export interface WorkerLog {
@@ -33,9 +43,21 @@ export class Periodic implements Worker {
   private running: Promise<void> | undefined;
   private stopped = false;
   private readonly repeats: Repeats;
+  private lastRunAtMs: number | null = null;
+  private lastErrorAtMs: number | null = null;
+  private failing = false;
 
   constructor(private readonly options: PeriodicOptions) {
     this.repeats = new Repeats(options.repeatLogMs);
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get health(): WorkerHealth {
+    const { lastRunAtMs, lastErrorAtMs, failing } = this;
+    return { lastRunAtMs, lastErrorAtMs, failing };
   }
 
   start(): void {
@@ -55,8 +77,14 @@ export class Periodic implements Worker {
       this.timer = undefined;
       this.running = this.options
         .run(() => this.stopped)
-        .catch((error: unknown) => this.noteFailure(error))
+        .then(
+          () => {
+            this.failing = false;
+          },
+          (error: unknown) => this.noteFailure(error),
+        )
         .then(() => {
+          this.lastRunAtMs = Date.now();
           this.running = undefined;
           if (!this.stopped) this.schedule(this.options.everyMs);
         });
@@ -64,6 +92,8 @@ export class Periodic implements Worker {
   }
 
   private noteFailure(error: unknown): void {
+    this.failing = true;
+    this.lastErrorAtMs = Date.now();
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     if (!this.repeats.isNews(message)) return;
     this.options.log.warn({ worker: this.options.name, error: message }, 'worker run failed; it runs again');

@@ -2,7 +2,7 @@
 // purge). The turn is a row in the ledger with an end: a process that is stopped or gone loses it within two seconds.
 // Nothing depends on it for correctness; two that both believe they have it only do the same work twice.
 import type { LedgerContract } from '../ledger/contract.ts';
-import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
+import { Periodic, type Worker, type WorkerHealth, type WorkerLog } from './periodic.ts';
 
 const TURN_MS = 2_000;
 const RENEW_MS = 500;
@@ -13,16 +13,24 @@ export class Turn implements Worker {
 
   constructor(
     private readonly ledger: Pick<LedgerContract, 'takeTurn' | 'giveTurn'>,
-    private readonly name: string,
+    private readonly turn: string,
     private readonly holder: string,
     log: WorkerLog,
   ) {
-    this.periodic = new Periodic({ name: `turn:${name}`, everyMs: RENEW_MS, run: () => this.renew(), log });
+    this.periodic = new Periodic({ name: `turn:${turn}`, everyMs: RENEW_MS, run: () => this.renew(), log });
   }
 
   /** True while this process has the turn, by the time of its last renewal. */
   get isOurs(): boolean {
     return performance.now() < this.heldUntilMs;
+  }
+
+  get name(): string {
+    return this.periodic.name;
+  }
+
+  get health(): WorkerHealth {
+    return this.periodic.health;
   }
 
   start(): void {
@@ -34,12 +42,12 @@ export class Turn implements Worker {
     if (!this.isOurs) return;
     this.heldUntilMs = Number.NEGATIVE_INFINITY;
     // The ledger out of reach: the turn ends by itself.
-    await this.ledger.giveTurn(this.name, this.holder).catch(() => undefined);
+    await this.ledger.giveTurn(this.turn, this.holder).catch(() => undefined);
   }
 
   private async renew(): Promise<void> {
     const askedAtMs = performance.now();
-    const ours = await this.ledger.takeTurn(this.name, this.holder, TURN_MS);
+    const ours = await this.ledger.takeTurn(this.turn, this.holder, TURN_MS);
     this.heldUntilMs = ours ? askedAtMs + TURN_MS : Number.NEGATIVE_INFINITY;
   }
 }

@@ -40,6 +40,7 @@ export function fullBodies({ sku, reservationId }: Names): Readonly<Record<strin
     ],
     addItems: [{ items: [item] }],
     changeStock: [{ delta: 5, reason: 'delivery', reference: 'PO-1', expected_total: 100 }],
+    runRace: [{ shoppers: 2, units: 1, max_per_customer: 1, seed: 1 }],
     reconcile: [{ sale_id: 'none', cursor: '00000000-0000-0000-0000-000000000000.0' }],
   };
 }
