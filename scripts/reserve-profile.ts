@@ -1,5 +1,5 @@
-// Where the service's own CPU goes in a reserve: `npm run profile`. The workload of `npm run cost` with Bun's sampling
-// profiler in the worker; prints shares of the main thread's samples, first by module, then by function. Native functions
+// Where the service's own CPU goes in a reserve: `npm run profile`; with `-- --pairs`, in a reserve and its confirmation. The
+// workload of `npm run cost` with Bun's sampling profiler in the worker; prints shares of the main thread's samples, first by module, then by function. Native functions
 // count for whichever module called them. The first rounds are left out: what they show is the compiler.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { LoadedService } from './reserve-load.ts';
 
 const ROUNDS = 4;
+const confirms = process.argv.includes('--pairs');
 /** Share of the run that is looked at: its end. */
 const LOOKED_AT = 0.5;
 const MODULES_SHOWN = 30;
@@ -28,7 +29,7 @@ try {
   const service = await LoadedService.start({ BUN_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` });
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      const { perSecond, cpu } = await service.round();
+      const { perSecond, cpu } = await service.round({ confirms });
       console.log(
         `round ${round + 1}: ${perSecond} a second, service ${cpu.service.toFixed(0)} µs CPU, profiled`,
       );

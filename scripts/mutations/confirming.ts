@@ -5,8 +5,15 @@ export const CONFIRMING: readonly Mutation[] = [
   {
     guard: 'deadline check',
     file: `${LUA}/60-confirm-release-extend.lua`,
-    find: 'record.deadline <= sale.now',
-    put: 'record.deadline < sale.now',
+    find: 'record.deadline <= sale.now end',
+    put: 'record.deadline < sale.now end',
+    test: HOLDS.conformance,
+  },
+  {
+    guard: 'units of a sold reservation counted once',
+    file: `${LUA}/70-entries.lua`,
+    find: "entry.kind == 'confirmed' and record and record.seq == entry.created and ",
+    put: 'record and ',
     test: HOLDS.conformance,
   },
   {
@@ -95,14 +102,14 @@ export const CONFIRMING: readonly Mutation[] = [
   },
   {
     guard: "ledger's stock condition",
-    file: `${SQL}/0002-decisions.sql`,
+    file: `${SQL}/0010-confirm-batch.sql`,
     find: '        OR v_line_quantities[v_line] > v_left[v_line_items[v_line]]\n',
     put: '',
     test: HOLDS.ledgerConfirm,
   },
   {
     guard: "ledger's cap condition",
-    file: `${SQL}/0002-decisions.sql`,
+    file: `${SQL}/0010-confirm-batch.sql`,
     find: '        OR v_bought[v_line_pairs[v_line]] + v_line_quantities[v_line] > v_caps[v_line_items[v_line]]\n',
     put: '',
     test: HOLDS.ledgerConfirm,
@@ -130,8 +137,8 @@ export const CONFIRMING: readonly Mutation[] = [
   },
   {
     guard: "a batch's duplicates decided once",
-    file: `${SQL}/0002-decisions.sql`,
-    find: ' OR v_first[v_request] < v_request;',
+    file: `${SQL}/0010-confirm-batch.sql`,
+    find: ' OR v_line_firsts[v_begin] < v_request;',
     put: ';',
     test: HOLDS.ledgerConfirm,
   },

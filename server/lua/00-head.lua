@@ -26,7 +26,7 @@
 -- Common arguments: ARGV[1] epoch, ARGV[2] clock in ms or "". Replies: {"OK", now, …} or {"NOT_READY", why}.
 -- Reservation and customer names are 22 base64url characters; SKUs hold no space, "*" or ",".
 
-local VERSION = 3
+local VERSION = 4
 
 local STOCK, RES, DEAD, PINNED, DONE, CUST, EVENTS, META, WIN0 = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local KEY_COUNT = 10

@@ -62,9 +62,10 @@ local function move(change, customer, lines, reserved, sold, held)
 end
 
 local function put(change, id, record)
-  local res = change.res
+  local res, packed = change.res, write_record(record)
   res[#res + 1] = id
-  res[#res + 1] = write_record(record)
+  res[#res + 1] = packed
+  return packed
 end
 
 local function push(list, score, member)

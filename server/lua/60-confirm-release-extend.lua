@@ -2,14 +2,17 @@
 
 local RESOLVED = { F = 'confirmed', R = 'released', E = 'expired', L = 'lost' }
 
+local function due(sale, record) return record.deadline <= sale.now end
+
 --- Runs `decide_one(change, id, record, at)` for each of n (ARGV[3]) groups of `size` arguments: id, customer, and what
 --- else there is from ARGV[at] on. A record that is missing, or another customer's, is "missing"; an active one past its
---- deadline is expired here and says so, unless `leaves_due`.
-local function each_pair(keys, args, size, decide_one, leaves_due)
+--- deadline is expired here and says so, unless `leaves_due`. Only what moves stock needs its items and its customer's units
+--- loaded: those that are due, and with `frees` all that are active.
+local function each_pair(keys, args, size, decide_one, leaves_due, frees)
   local sale, no = enter(keys, args)
   if not sale then return no end
   local n = tonumber(args[3])
-  local ids, present = {}, {}
+  local ids, moving = {}, {}
   for i = 1, n do ids[i] = args[4 + (i - 1) * size] end
   local records = records_of(sale, ids)
   local by_id = {}
@@ -17,17 +20,17 @@ local function each_pair(keys, args, size, decide_one, leaves_due)
     local record = records[i]
     if record and not by_id[ids[i]] then
       by_id[ids[i]] = record
-      present[#present + 1] = record
+      if record.state == 'A' and (frees or not leaves_due and due(sale, record)) then moving[#moving + 1] = record end
     end
   end
   local change = new_change(sale)
-  load_for(change, present)
+  load_for(change, moving)
   local reply = { 'OK', sale.at }
   for i = 1, n do
     local id, record, at = ids[i], by_id[ids[i]], 4 + (i - 1) * size
     if not record or record.customer ~= args[at + 1] then
       reply[i + 2] = 'missing'
-    elseif record.state == 'A' and record.deadline <= sale.now and not leaves_due then
+    elseif record.state == 'A' and not leaves_due and due(sale, record) then
       free(change, id, record, 'E', 'expired')
       reply[i + 2] = 'expired'
     else
@@ -51,8 +54,7 @@ local function pin(keys, args)
     end
     -- Time never goes back, so this never shortens an earlier pin.
     push(change.pin_add, text(later(record.deadline, soonest)), id)
-    put(change, id, record)
-    return 'pinned ' .. write_record(record)
+    return 'pinned ' .. put(change, id, record)
   end)
 end
 
@@ -79,7 +81,7 @@ local function release(keys, args)
     if RESOLVED[record.state] then return RESOLVED[record.state] end
     free(change, id, record, 'R', 'released')
     return 'released 0 ' .. write_record(record)
-  end)
+  end, false, true)
 end
 
 --- hf_extend: n times id, customer, seconds, most extensions, longest life in seconds → "extended record" |
@@ -94,8 +96,7 @@ local function extend(keys, args)
     record.deadline, record.extensions = deadline, record.extensions + 1
     push(change.dead_add, text(deadline), id)
     transition(change, 'extended', id, record)
-    put(change, id, record)
-    return 'extended ' .. write_record(record)
+    return 'extended ' .. put(change, id, record)
   end)
 end
 

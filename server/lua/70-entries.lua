@@ -64,6 +64,12 @@ local function apply_settings(keys, kind, payload)
   end
 end
 
+--- A live reservation that is sold: its customer's units stay what they are, and need not be loaded. (No entry before it in the
+--- same call ends it otherwise without loading them: one that frees it does, and one that sells it leaves nothing to do.)
+local function keeps_its_units(entry, record)
+  return entry.kind == 'confirmed' and record and record.seq == entry.created and (record.state == 'A' or record.state == 'C')
+end
+
 --- Entries of the ledger's numbering, in order; those applied before are skipped, a gap ends it. Journals nothing.
 local function apply_entries(sale, args, first, n)
   local keys, change = sale.keys, new_change(sale)
@@ -75,19 +81,22 @@ local function apply_entries(sale, args, first, n)
       customer = args[p + 4], payload = args[p + 5],
     }
     entries[i] = e
+    if e.id ~= '' then ids[#ids + 1] = e.id end
+  end
+  local by_id, records = {}, #ids > 0 and records_of(sale, ids) or {}
+  for i = 1, #ids do by_id[ids[i]] = by_id[ids[i]] or records[i] end
+  for _, e in ipairs(entries) do
     if e.id ~= '' then
-      ids[#ids + 1] = e.id
+      local counted = keeps_its_units(e, by_id[e.id])
       for _, line in ipairs(sale.lines(e.payload)) do
         skus[#skus + 1] = line.sku
-        held[#held + 1] = e.customer .. ' ' .. line.sku
+        if not counted then held[#held + 1] = e.customer .. ' ' .. line.sku end
       end
     elseif e.kind == 'item-added' or e.kind == 'stock-changed' then
       skus[#skus + 1] = string.match(e.payload, '^%S+')
     end
   end
   load(change, skus, held)
-  local by_id, records = {}, #ids > 0 and records_of(sale, ids) or {}
-  for i = 1, #ids do by_id[ids[i]] = by_id[ids[i]] or records[i] end
   local settings = {}
   for _, e in ipairs(entries) do
     if e.seq > change.applied + 1 then break end

@@ -1,15 +1,15 @@
-// Natural batching: what comes in together travels together, and nothing waits for a timer.
+// Natural batching: what comes in together travels together, and nothing waits for a timer while nothing is under way.
 import { describe, expect, test } from 'bun:test';
-import { Batcher, Overloaded } from './batcher.ts';
+import { Batcher, type BatcherOptions, Overloaded } from './batcher.ts';
 
-function stage(options: { maxBatch?: number; maxFullInFlight?: number; maxQueued?: number } = {}) {
+function stage(options: Partial<Omit<BatcherOptions<number, number>, 'send'>> = {}) {
   const sent: number[][] = [];
   const answers: (() => void)[] = [];
   const batcher = new Batcher<number, number>({
-    maxBatch: options.maxBatch ?? 10,
+    maxBatch: 10,
     maxInFlight: 1,
-    ...(options.maxFullInFlight && { maxFullInFlight: options.maxFullInFlight }),
-    maxQueued: options.maxQueued ?? 100,
+    maxQueued: 100,
+    ...options,
     send: (commands) => {
       sent.push(commands);
       return new Promise((resolve) => answers.push(() => resolve(commands.map((n) => n * 10))));
@@ -72,6 +72,17 @@ describe('commands', () => {
     expect(sent.slice(4)).toEqual([[9]]);
     answerNext();
     expect(await replies).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90]);
+  });
+
+  test('with-patience-gather-for-the-batch-under-way-and-go-beside-it-when-it-is-stuck', async () => {
+    const { batcher, sent } = stage({ maxInFlight: 2, patienceMs: 1 });
+    void batcher.run(1);
+    await endOfTurn();
+    void batcher.run(2);
+    void batcher.run(3);
+    expect(sent).toEqual([[1]]);
+    while (sent.length < 2) await endOfTurn();
+    expect(sent).toEqual([[1], [2, 3]]);
   });
 
   test('beyond-the-bound-of-the-queue-are-refused-at-once', async () => {

@@ -14,6 +14,8 @@ export interface BatcherOptions<C, R> {
   readonly maxBatch: number;
   /** Batches under way at once. */
   readonly maxInFlight: number;
+  /** Where gathering pays more than going beside: so long commands wait for the batch under way before another one goes. */
+  readonly patienceMs?: number;
   /**
    * The same of batches that are full: waiting would not make them larger. Without it a long turn of the event loop sends one batch,
    * however many came in it. Default: as maxInFlight.
@@ -48,6 +50,8 @@ export class Batcher<C, R> {
   private inFlight = 0;
   /** The end of this turn will send what is queued. */
   private due = false;
+  /** Runs while commands wait with patience. */
+  private patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: BatcherOptions<C, R>) {}
 
@@ -64,13 +68,24 @@ export class Batcher<C, R> {
     return new Promise<R>((resolve, reject) => {
       this.queue.push({ command, queuedAtMs, resolve, reject });
       if (this.maySend()) this.sendSoon();
+      else this.sendWhenPatienceEnds();
     });
   }
 
   private maySend(): boolean {
-    const { maxBatch, maxInFlight, maxFullInFlight = maxInFlight } = this.options;
-    const full = this.queue.length >= maxBatch;
-    return this.queue.length > 0 && this.inFlight < (full ? maxFullInFlight : maxInFlight);
+    const { maxBatch, maxInFlight, patienceMs, maxFullInFlight = maxInFlight } = this.options;
+    if (this.queue.length === 0) return false;
+    if (this.queue.length >= maxBatch) return this.inFlight < maxFullInFlight;
+    return this.inFlight < (patienceMs === undefined ? maxInFlight : 1);
+  }
+
+  private sendWhenPatienceEnds(): void {
+    const { patienceMs, maxInFlight } = this.options;
+    if (patienceMs === undefined || this.inFlight >= maxInFlight) return;
+    this.patience ??= setTimeout(() => {
+      this.patience = undefined;
+      if (this.queue.length > 0 && this.inFlight < maxInFlight) this.sendNext();
+    }, patienceMs);
   }
 
   private takeBatch(): Waiting<C, R>[] {

@@ -6,6 +6,8 @@ import { HotPath } from './hot-path.ts';
 import { GENERAL_WINDOW_KEYS } from './keys.ts';
 
 const MAX_BATCH = 256;
+/** As for a sale's channel (sale-channel.ts): each call costs a write and an fsync. */
+const MAX_IN_FLIGHT = 1;
 const MAX_QUEUED = 20_000;
 
 /** Attempts a minute; 0 = off. */
@@ -35,7 +37,7 @@ export class GeneralLimits {
   ) {
     this.batcher = new Batcher({
       maxBatch: MAX_BATCH,
-      maxInFlight: 2,
+      maxInFlight: MAX_IN_FLIGHT,
       maxQueued: MAX_QUEUED,
       send: async (attempts) => {
         const { perCustomer, perAddress } = settings;
