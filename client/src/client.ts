@@ -94,7 +94,7 @@ export interface ItemListOptions extends ListOptions {
   readonly saleId?: string;
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
+export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export class HoldfastClient {
   readonly #options: HoldfastClientOptions;
@@ -122,7 +122,7 @@ export class HoldfastClient {
     await options.onKey?.(idempotencyKey);
     const body = options.ttlSeconds === undefined ? lines : { ...lines, ttl_seconds: options.ttlSeconds };
     try {
-      const answer = await this.#send(
+      const answer = await this.send(
         {
           operation: 'reserve',
           method: 'POST',
@@ -156,14 +156,14 @@ export class HoldfastClient {
       reservationId,
       repeatable: true,
     } as const;
-    return (await this.#send(call, options)).json as Order;
+    return (await this.send(call, options)).json as Order;
   }
 
   /** Gives the stock back. Repeating it gives the same answer. */
   async release(reservationId: string, options: CallOptions = {}): Promise<Reservation> {
     const path = `/api/v1/reservations/${encodeURIComponent(reservationId)}`;
     const call = { operation: 'release', method: 'DELETE', path, reservationId, repeatable: true } as const;
-    return (await this.#send(call, options)).json as Reservation;
+    return (await this.send(call, options)).json as Reservation;
   }
 
   /** Adds seconds to the deadline, as often as the sale allows. Never sent twice: read the reservation after a lost answer. */
@@ -178,63 +178,63 @@ export class HoldfastClient {
       reservationId,
       repeatable: false,
     } as const;
-    return (await this.#send(call, options)).json as Reservation;
+    return (await this.send(call, options)).json as Reservation;
   }
 
   async reservation(reservationId: string, options: CallOptions = {}): Promise<Reservation> {
     const path = `/api/v1/reservations/${encodeURIComponent(reservationId)}`;
     const call = { operation: 'reservation', method: 'GET', path, reservationId, repeatable: true } as const;
-    return (await this.#send(call, options)).json as Reservation;
+    return (await this.send(call, options)).json as Reservation;
   }
 
   /** The customer's reservations, page by page as they are asked for. */
   reservations(options: ListOptions = {}): AsyncGenerator<Reservation, void, undefined> {
-    return this.#list<Reservation>('reservations', '/api/v1/reservations', {}, options);
+    return this.list<Reservation>('reservations', '/api/v1/reservations', {}, options);
   }
 
   async order(orderId: string, options: CallOptions = {}): Promise<Order> {
-    return this.#get<Order>('order', `/api/v1/orders/${encodeURIComponent(orderId)}`, options);
+    return this.get<Order>('order', `/api/v1/orders/${encodeURIComponent(orderId)}`, options);
   }
 
   orders(options: ListOptions = {}): AsyncGenerator<Order, void, undefined> {
-    return this.#list<Order>('orders', '/api/v1/orders', {}, options);
+    return this.list<Order>('orders', '/api/v1/orders', {}, options);
   }
 
   // Public
 
   async item(sku: string, options: CallOptions = {}): Promise<Item> {
-    return this.#get<Item>('item', `/api/v1/inventory/${encodeURIComponent(sku)}`, options);
+    return this.get<Item>('item', `/api/v1/inventory/${encodeURIComponent(sku)}`, options);
   }
 
   items(options: ItemListOptions = {}): AsyncGenerator<Item, void, undefined> {
-    return this.#list<Item>('items', '/api/v1/inventory', { sale: options.saleId }, options);
+    return this.list<Item>('items', '/api/v1/inventory', { sale: options.saleId }, options);
   }
 
   async sale(saleId: string, options: CallOptions = {}): Promise<Sale> {
-    return this.#get<Sale>('sale', `/api/v1/sales/${encodeURIComponent(saleId)}`, options);
+    return this.get<Sale>('sale', `/api/v1/sales/${encodeURIComponent(saleId)}`, options);
   }
 
   sales(options: ListOptions = {}): AsyncGenerator<Sale, void, undefined> {
-    return this.#list<Sale>('sales', '/api/v1/sales', {}, options);
+    return this.list<Sale>('sales', '/api/v1/sales', {}, options);
   }
 
   /** A token of the built-in issuer, for trying things out; refused (`demo-auth-off`) in production. */
   async token(customerId?: string, options: CallOptions = {}): Promise<Token> {
     const body = customerId === undefined ? {} : { customer_id: customerId };
     const path = '/api/v1/auth/token';
-    return (await this.#send({ operation: 'token', method: 'POST', path, body, repeatable: true }, options))
+    return (await this.send({ operation: 'token', method: 'POST', path, body, repeatable: true }, options))
       .json as Token;
   }
 
   // Operators. Creating and adding are never sent twice by this client: the answer to the first would be lost.
 
   async createSale(sale: CreateSaleBody, options: CallOptions = {}): Promise<Sale> {
-    return this.#post<Sale>('createSale', '/api/v1/admin/sales', sale, false, options);
+    return this.post<Sale>('createSale', '/api/v1/admin/sales', sale, false, options);
   }
 
   async addItems(saleId: string, items: readonly NewItem[], options: CallOptions = {}): Promise<Sale> {
     const path = `/api/v1/admin/sales/${encodeURIComponent(saleId)}/items`;
-    return this.#post<Sale>('addItems', path, { items }, false, options);
+    return this.post<Sale>('addItems', path, { items }, false, options);
   }
 
   /** Brings units in, or takes them out if delta is below zero. Once by its key. */
@@ -251,7 +251,7 @@ export class HoldfastClient {
       repeatable: true,
     } as const;
     try {
-      return (await this.#send(call, options)).json as StockChange;
+      return (await this.send(call, options)).json as StockChange;
     } catch (error) {
       if (error instanceof HoldfastError) error.idempotencyKey = idempotencyKey;
       throw error;
@@ -260,40 +260,41 @@ export class HoldfastClient {
 
   async closeSale(saleId: string, options: CallOptions = {}): Promise<Sale> {
     const path = `/api/v1/admin/sales/${encodeURIComponent(saleId)}/close`;
-    return this.#post<Sale>('closeSale', path, undefined, true, options);
+    return this.post<Sale>('closeSale', path, undefined, true, options);
   }
 
   /** Holds ledger and Redis against themselves and each other, of one sale if given; follows the run to its end. */
   async reconcile(options: CallOptions & { readonly saleId?: string } = {}): Promise<ReconcileReport> {
     const path = '/api/v1/admin/reconcile';
     const about = options.saleId === undefined ? {} : { sale_id: options.saleId };
-    let report = await this.#post<ReconcileReport>('reconcile', path, about, true, options);
+    let report = await this.post<ReconcileReport>('reconcile', path, about, true, options);
     while (report.next_cursor !== null) {
       const body = { ...about, cursor: report.next_cursor };
-      const more = await this.#post<ReconcileReport>('reconcile', path, body, true, options);
+      const more = await this.post<ReconcileReport>('reconcile', path, body, true, options);
       report = { ...report, sales: [...report.sales, ...more.sales], next_cursor: more.next_cursor };
     }
     return report;
   }
 
-  async #get<T>(operation: Call['operation'], path: string, options: CallOptions): Promise<T> {
-    return (await this.#send({ operation, method: 'GET', path, repeatable: true }, options)).json as T;
+  /** The four below are for subclasses: operators' calls are in operator.ts. */
+  protected async get<T>(operation: Call['operation'], path: string, options: CallOptions): Promise<T> {
+    return (await this.send({ operation, method: 'GET', path, repeatable: true }, options)).json as T;
   }
 
-  async #post<T>(
+  protected async post<T>(
     operation: Call['operation'],
     path: string,
     body: unknown,
     repeatable: boolean,
     options: CallOptions,
   ): Promise<T> {
-    return (await this.#send({ operation, method: 'POST', path, body, repeatable }, options)).json as T;
+    return (await this.send({ operation, method: 'POST', path, body, repeatable }, options)).json as T;
   }
 
-  async *#list<T>(operation: Call['operation'], path: string, query: Query, options: ListOptions) {
+  protected async *list<T>(operation: Call['operation'], path: string, query: Query, options: ListOptions) {
     let cursor: string | undefined;
     do {
-      const page = await this.#get<Page<T>>(
+      const page = await this.get<Page<T>>(
         operation,
         path + queryString({ ...query, limit: options.pageSize, cursor }),
         options,
@@ -304,7 +305,7 @@ export class HoldfastClient {
     } while (cursor !== undefined);
   }
 
-  #send(call: Call, options: CallOptions): Promise<Answer> {
+  protected send(call: Call, options: CallOptions): Promise<Answer> {
     return this.#transport.send({ ...call, signal: options.signal }, this.#options);
   }
 }
@@ -325,7 +326,7 @@ function transportOf(options: HoldfastClientOptions): Transport {
   });
 }
 
-function queryString(query: Query): string {
+export function queryString(query: Query): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const text = search.toString();

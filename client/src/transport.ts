@@ -22,6 +22,13 @@ export type Operation =
   | 'addItems'
   | 'changeStock'
   | 'closeSale'
+  | 'changeSale'
+  | 'operatorReservations'
+  | 'operatorReservation'
+  | 'releaseForCustomer'
+  | 'operatorOrders'
+  | 'audit'
+  | 'auditCsv'
   | 'reconcile'
   | 'analytics'
   | 'status'
@@ -33,13 +40,15 @@ export type TokenSource = string | (() => string | Promise<string>);
 
 export interface Call {
   readonly operation: Operation;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Below baseUrl, with its query. */
   readonly path: string;
   readonly body?: unknown;
   readonly idempotencyKey?: string;
   /** The reservation it is about, for observers. */
   readonly reservationId?: string;
+  /** The media type of an answer that is text and not JSON. */
+  readonly textType?: string;
   /** False for what would have a second effect, or lose the first one's answer, when sent again. */
   readonly repeatable: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -150,7 +159,9 @@ export class Transport {
     const text = await response.text();
     const json = parseJson(text);
     const success = response.status >= 200 && response.status < 300;
-    if (!success || json === undefined)
+    const isText =
+      call.textType !== undefined && response.headers.get('content-type')?.startsWith(call.textType);
+    if (!success || (json === undefined && !isText))
       return { error: errorFromAnswer(response.status, response.headers, json) };
     const replayed = response.headers.get('idempotency-replayed') === 'true';
     return { answer: { status: response.status, headers: response.headers, text, json, replayed } };
@@ -158,7 +169,7 @@ export class Transport {
 }
 
 async function headersOf(call: Call, caller: Caller): Promise<Record<string, string>> {
-  const headers: Record<string, string> = { accept: 'application/json' };
+  const headers: Record<string, string> = { accept: call.textType ?? 'application/json' };
   const token = typeof caller.token === 'function' ? await caller.token() : caller.token;
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   if (call.body !== undefined) headers['content-type'] = 'application/json';

@@ -2,6 +2,14 @@
 // generate`, committed, and compared in the checks: what is published is what the routes are made of.
 import * as z from 'zod';
 import { version } from '../package.json';
+import { AuditEntry, AuditPage } from './admin-audit.ts';
+import { OperatorOrder, OperatorOrderPage } from './admin-orders.ts';
+import {
+  OperatorReservation,
+  OperatorReservationPage,
+  ReleaseForCustomerBody,
+  ReservationHistory,
+} from './admin-reservations.ts';
 import { Analytics, AnalyticsPoint } from './analytics.ts';
 import { Token, TokenBody } from './auth.ts';
 import { Item, ItemPage } from './inventory.ts';
@@ -15,7 +23,7 @@ import { Health, Readiness } from './process.ts';
 import { RaceBody, RaceLine, RaceVerdict } from './race.ts';
 import { Difference, ReconcileReport } from './reconcile.ts';
 import { Line, Reservation, ReservationPage, ReserveBody } from './reservations.ts';
-import { AddItemsBody, CreateSaleBody, NewItem, Sale, SaleItem, SalePage } from './sales.ts';
+import { AddItemsBody, ChangeSaleBody, CreateSaleBody, NewItem, Sale, SaleItem, SalePage } from './sales.ts';
 import { Status } from './status.ts';
 import { IdempotencyKey, Money, MoneyTotal, Sku } from './vocabulary.ts';
 
@@ -24,6 +32,9 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   AddItemsBody,
   Analytics,
   AnalyticsPoint,
+  AuditEntry,
+  AuditPage,
+  ChangeSaleBody,
   ConfirmBody,
   CreateSaleBody,
   Difference,
@@ -34,6 +45,10 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Money,
   MoneyTotal,
   NewItem,
+  OperatorOrder,
+  OperatorOrderPage,
+  OperatorReservation,
+  OperatorReservationPage,
   Order,
   OrderLine,
   OrderPage,
@@ -43,7 +58,9 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   RaceVerdict,
   Readiness,
   ReconcileReport,
+  ReleaseForCustomerBody,
   Reservation,
+  ReservationHistory,
   ReservationPage,
   ReserveBody,
   Sale,
@@ -178,6 +195,7 @@ function describe(operation: Operation): object {
             schema: schemaOf(success.schema),
             ...(success.example && { example: success.example }),
           },
+          ...(success.fileType && { [success.fileType]: { schema: { type: 'string' } } }),
         },
       },
       ...problemRefs(operation),

@@ -17,7 +17,7 @@ export interface Operation {
   /** Unique; names the operation in OpenAPI and in generated clients. */
   readonly id: string;
   readonly tag: 'Reservations' | 'Inventory' | 'Sales' | 'Orders' | 'Access' | 'Operators' | 'Process';
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Path template as OpenAPI writes it: /api/v1/inventory/{sku}. */
   readonly path: string;
   readonly summary: string;
@@ -46,6 +46,8 @@ export interface Operation {
     readonly textType?: string;
     /** The value is a stream of this media type, sent as it comes: the schema is that of one line of it. */
     readonly streamType?: string;
+    /** The same rows as a file of this media type, streamed to who asks for it with `Accept` or `?format`. */
+    readonly fileType?: string;
   };
   /** Problems of its own, beyond those that its shape implies (see problemsOf). */
   readonly problems: readonly ProblemCode[];

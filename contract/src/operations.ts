@@ -1,4 +1,7 @@
 // Every operation of the API, in the order the documentation shows them.
+import { readAudit } from './admin-audit.ts';
+import { findOrders } from './admin-orders.ts';
+import { findReservations, inspectReservation, releaseForCustomer } from './admin-reservations.ts';
 import { getAnalytics } from './analytics.ts';
 import { issueToken } from './auth.ts';
 import { getItem, listItems } from './inventory.ts';
@@ -14,7 +17,7 @@ import {
   releaseReservation,
   reserve,
 } from './reservations.ts';
-import { addItems, closeSale, createSale, getSale, listSales } from './sales.ts';
+import { addItems, changeSale, closeSale, createSale, getSale, listSales } from './sales.ts';
 import { getStatus } from './status.ts';
 import { changeStock } from './stock.ts';
 
@@ -33,9 +36,15 @@ export const OPERATIONS: readonly Operation[] = [
   getSale,
   issueToken,
   createSale,
+  changeSale,
   addItems,
   changeStock,
   closeSale,
+  findReservations,
+  inspectReservation,
+  releaseForCustomer,
+  findOrders,
+  readAudit,
   reconcile,
   getAnalytics,
   getStatus,

@@ -137,6 +137,26 @@ export const AddItemsBody = z.strictObject({ items: NewItems }).meta({
   examples: [{ items: [{ sku: 'FLASH-SALE-005', name: 'Dawn sneaker', stock: 50, max_per_customer: 2 }] }],
 });
 
+/** Null takes a time away: open from the start, or until it is closed. */
+const ChangedInstant = InstantInput.nullable().optional();
+
+export const ChangeSaleBody = z
+  .strictObject({
+    name: Name.optional(),
+    opens_at: ChangedInstant.meta({ description: 'Null: open from the start.' }),
+    closes_at: ChangedInstant.meta({ description: 'Null: open until it is closed.' }),
+    reservation_ttl_seconds: TtlSeconds.optional().meta({
+      description: 'Of reservations made from here on.',
+    }),
+    max_extensions: MaxExtensions.optional(),
+    max_lifetime_seconds: TtlSeconds.optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, 'must change at least one thing')
+  .meta({
+    minProperties: 1,
+    examples: [{ closes_at: '2026-11-27T18:00:00.000Z', reservation_ttl_seconds: 120 }],
+  });
+
 const saleId = { name: 'sale_id', schema: SaleId, unknown: 'unknown-sale' } as const;
 
 export const listSales = operation({
@@ -180,6 +200,23 @@ export const createSale = operation({
   problems: ['sale-exists', 'sku-in-use'],
 });
 
+export const changeSale = operation({
+  id: 'changeSale',
+  tag: 'Operators',
+  method: 'PATCH',
+  path: '/api/v1/admin/sales/{sale_id}',
+  summary: 'Change a sale',
+  description:
+    'What is left out stays as it is. Once this answers, the store opens and closes by the new times; every process grants the ' +
+    'new time and extensions within a second. Live reservations keep their deadlines.',
+  access: 'operator',
+  pathId: saleId,
+  body: { schema: ChangeSaleBody },
+  limit: 'requests',
+  success: { status: 200, description: 'The sale as it is now.', schema: Sale },
+  problems: ['sale-closed'],
+});
+
 export const addItems = operation({
   id: 'addItems',
   tag: 'Operators',
@@ -219,4 +256,5 @@ export type SaleItem = z.infer<typeof SaleItem>;
 export type Sale = z.infer<typeof Sale>;
 export type NewItem = z.infer<typeof NewItem>;
 export type CreateSaleBody = z.infer<typeof CreateSaleBody>;
+export type ChangeSaleBody = z.infer<typeof ChangeSaleBody>;
 export type AddItemsBody = z.infer<typeof AddItemsBody>;

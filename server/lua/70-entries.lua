@@ -111,7 +111,7 @@ local function apply_entries(sale, args, first, n)
         change.items[sku] = item
       elseif e.kind == 'stock-changed' then
         apply_stock_change(change, e.payload)
-      else
+      elseif e.kind == 'settings-changed' or e.kind == 'closed' then -- operator-release moves nothing
         settings[#settings + 1] = e
       end
       change.applied = e.seq

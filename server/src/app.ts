@@ -17,6 +17,7 @@ import { Attempts } from './reservations/attempts.ts';
 import { Desk } from './reservations/desk.ts';
 import { LineageGate } from './reservations/gate.ts';
 import { JournalReach } from './reservations/journal-reach.ts';
+import { OperatorDesk } from './reservations/operator-desk.ts';
 import { Reconciler } from './reservations/reconciler.ts';
 import { Relay } from './reservations/relay.ts';
 import { SaleAnalytics } from './sales/analytics.ts';
@@ -137,6 +138,14 @@ export async function createApp(setup: AppSetup): Promise<App> {
     attempts,
     onLedgerFailure: (error) => gate.noteLedgerFailure(error),
   });
+  const operators = new OperatorDesk({
+    desk: reservations,
+    ledger: customersLedger,
+    ids,
+    relay,
+    channelOf,
+    journalReached: () => journalReach.wait(),
+  });
   const sales = new SalesDesk({
     ledger: customersLedger,
     retries,
@@ -225,6 +234,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
   const http = createHttp({
     reservations,
     sales,
+    operators,
     reconciler,
     analytics,
     status: () => readStatus(statusParts),

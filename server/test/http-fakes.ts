@@ -7,6 +7,7 @@ import { Ids } from '../src/domain/ids.ts';
 import type { ItemRow, Order, SaleRow, StockChange } from '../src/domain/ledger-facts.ts';
 import type { ReservationRecord } from '../src/domain/reservation.ts';
 import { createHttp, type HttpDeps } from '../src/http/http.ts';
+import type { OperatorVerbs } from '../src/reservations/operator-desk.ts';
 import type { ReconcileVerb } from '../src/reservations/reconciler.ts';
 import type { ReservationVerbs, ReservationView } from '../src/reservations/reservations.ts';
 import type { AnalyticsView } from '../src/sales/analytics.ts';
@@ -84,6 +85,8 @@ export const SALE_ROW: SaleRow = {
   unloaded: false,
   createdAtMs: CREATED_AT_MS,
   closedAtMs: null,
+  settingsSeq: 0,
+  earlierTtlSeconds: [],
 };
 
 export const SALE_VIEW: SaleView = { row: SALE_ROW, items: [ITEM_ROW] };
@@ -179,6 +182,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     sales: async () => ok({ rows: [SALE_VIEW], next: null }),
     create: async () => ok(SALE_VIEW),
     addItems: async () => ok(SALE_VIEW),
+    change: async () => ok(SALE_VIEW),
     changeStock: async () => ok({ change: CHANGE, replayed: false }),
     close: async () => ok({ ...SALE_VIEW, row: { ...SALE_ROW, closedAtMs: CREATED_AT_MS } }),
     ...options.sales,
@@ -186,6 +190,15 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
   const reconciler: ReconcileVerb = {
     reconcile: async () => ok({ ranAtMs: CREATED_AT_MS, sales: [], next: null }),
     ...options.reconciler,
+  };
+  const found = { view: VIEW, customerId: 'ann' };
+  const operators: OperatorVerbs = {
+    reservations: async () => ok({ rows: [found], next: null }),
+    reservation: async () => ok({ ...found, order: null, history: [] }),
+    release: async () => ok({ ...found, view: { ...VIEW, status: 'released' } }),
+    orders: async () => ok({ rows: [{ order: ORDER, customerId: 'ann' }], next: null }),
+    audit: async () => ok({ rows: [], next: null }),
+    ...options.operators,
   };
   const generalLimit = options.generalLimit ?? (async () => null);
   const http = createHttp({
@@ -210,6 +223,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     ...options,
     reservations: remembering(reservations, asked),
     sales: remembering(sales, asked),
+    operators: remembering(operators, asked),
     reconciler: remembering(reconciler, asked),
     generalLimit: (customerKey, address) => {
       asked.push({ verb: 'generalLimit', with: [customerKey, address] });

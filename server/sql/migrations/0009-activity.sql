@@ -148,12 +148,16 @@ BEGIN
     SELECT * FROM page
     -- An epoch of the stock store begins wherever its numbers were.
     WHERE p_complete OR (run = first - 1 AND (first = v_mark + 1 OR (p_source = 'r' AND v_mark = 0)))
+  ), by_second AS MATERIALIZED (
+    SELECT at_s, kind, count(*) AS count, sum(holdfast.units_of(lines)) AS units
+    FROM taken
+    WHERE kind IS NOT NULL
+    GROUP BY 1, 2
   ), noted AS (
     INSERT INTO holdfast.activity AS kept (sale, grain, at_s, kind, count, units)
-    SELECT p_sale, step.grain, taken.at_s / step.grain * step.grain, taken.kind, count(*),
-           sum(holdfast.units_of(taken.lines))
-    FROM taken CROSS JOIN (VALUES (1), (60), (3600)) AS step (grain)
-    WHERE taken.kind IS NOT NULL
+    SELECT p_sale, step.grain, by_second.at_s / step.grain * step.grain, by_second.kind, sum(by_second.count),
+           sum(by_second.units)
+    FROM by_second CROSS JOIN (VALUES (1), (60), (3600)) AS step (grain)
     GROUP BY 2, 3, 4
     ORDER BY 2, 3, 4
     ON CONFLICT (sale, grain, at_s, kind)

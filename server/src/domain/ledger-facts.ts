@@ -34,6 +34,20 @@ export interface SaleRow {
   readonly unloaded: boolean;
   readonly createdAtMs: number;
   readonly closedAtMs: number | null;
+  /** The entry that set what the sale has now; 0: as it was made. */
+  readonly settingsSeq: number;
+  /** Times that it granted before, newest first, of some of the latest changes. */
+  readonly earlierTtlSeconds: readonly number[];
+}
+
+/** What is left out stays; null takes a time away. */
+export interface SaleChange {
+  readonly name?: string;
+  readonly opensAtMs?: number | null;
+  readonly closesAtMs?: number | null;
+  readonly reservationTtlSeconds?: number;
+  readonly maxExtensions?: number;
+  readonly maxLifetimeSeconds?: number;
 }
 
 export interface ItemRow {
@@ -106,6 +120,8 @@ export interface SaleLineage {
   readonly lineage: string | null;
   /** Last ledger entry (l) of the sale. */
   readonly entrySeq: number;
+  /** Of the sale's row (see there). */
+  readonly settingsSeq: number;
   /** Closed and no longer kept in the store. */
   readonly unloaded: boolean;
 }
@@ -161,6 +177,15 @@ export class LedgerNotAsked extends LedgerUnavailable {
   ) {
     super(message);
   }
+}
+
+/** An operator has a reservation released on its customer's behalf. */
+export interface OperatorRelease {
+  readonly saleNumber: number;
+  readonly reservationId: string;
+  readonly createdSeq: number;
+  readonly operator: string;
+  readonly reason: string;
 }
 
 /** An operator's change of stock, as it was made. */

@@ -318,6 +318,8 @@ export class SaleModel implements SaleStore {
       case 'settings-changed':
         this.settings = entry.settings;
         return;
+      case 'operator-release':
+        return;
       case 'closed':
         this.settings = { ...this.settings, closed: true };
         return;

@@ -147,6 +147,8 @@ export type LedgerEntry = { readonly seq: number; readonly atMs: number } & (
     }
   | { readonly kind: 'settings-changed'; readonly settings: SaleSettings }
   | { readonly kind: 'closed' }
+  /** Says who and why, and moves nothing. */
+  | { readonly kind: 'operator-release' }
 );
 
 /** Transitions numbered in the stock store (r) and carried by the event stream to the journal. */

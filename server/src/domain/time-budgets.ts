@@ -46,7 +46,7 @@ export const LEDGER_HOT = {
   idleInTransactionMs: 5_000,
 } as const;
 
-/** Analytics: the whole of a request's time, less what it takes to say that it is over. */
+/** Analytics and searches: the whole of a request's time, less what it takes to say that it is over. */
 export const LEDGER_CURIOUS = {
   waitMs: 1_000,
   connectMs: 1_000,

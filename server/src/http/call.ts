@@ -51,29 +51,40 @@ export class Call {
     return route;
   }
 
-  respond(
+  respond(status: number, mediaType: string, body: string, more?: ResponseHeaders): Response {
+    const headers = this.commonHeaders(mediaType);
+    // The router drops the body of a HEAD answer; its length stays what GET would have had (RFC 9110, 8.6).
+    if (this.request.method === 'HEAD') headers['content-length'] = String(Buffer.byteLength(body));
+    return new Response(body, { status, headers: Object.assign(headers, this.cors, more) });
+  }
+
+  /** A body that comes bit by bit. HEAD of it has no length: it is not made to be thrown away. */
+  async stream(
     status: number,
     mediaType: string,
-    body: string | ReadableStream<Uint8Array>,
+    body: ReadableStream<Uint8Array>,
     more?: ResponseHeaders,
-  ): Response {
-    const headers: Record<string, string> = {
-      'content-type': mediaType,
-      'x-request-id': this.requestId,
-      // Stock and reservations are true for a moment only, and most answers are one customer's.
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    };
-    // The router drops the body of a HEAD answer; its length stays what GET would have had (RFC 9110, 8.6).
-    if (this.request.method === 'HEAD' && typeof body === 'string')
-      headers['content-length'] = String(Buffer.byteLength(body));
-    return new Response(body, { status, headers: Object.assign(headers, this.cors, more) });
+  ): Promise<Response> {
+    const headers = Object.assign(this.commonHeaders(mediaType), this.cors, more);
+    if (this.request.method !== 'HEAD') return new Response(body, { status, headers });
+    await body.cancel();
+    return new Response(null, { status, headers });
   }
 
   /** 204, for preflights. */
   noContent(headers: ResponseHeaders): Response {
     const common = { 'x-request-id': this.requestId, 'cache-control': 'no-store' };
     return new Response(null, { status: 204, headers: { ...common, ...this.cors, ...headers } });
+  }
+
+  private commonHeaders(mediaType: string): Record<string, string> {
+    return {
+      'content-type': mediaType,
+      'x-request-id': this.requestId,
+      // Stock and reservations are true for a moment only, and most answers are one customer's.
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    };
   }
 
   refuse(refusal: Refusal, more?: ResponseHeaders): Response {

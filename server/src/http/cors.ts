@@ -2,7 +2,7 @@
 // by the page itself, in a header). To all others the service says nothing, and the browser refuses by itself.
 import type { ResponseHeaders } from './call.ts';
 
-const ALLOWED_METHODS = 'GET, HEAD, POST, DELETE';
+const ALLOWED_METHODS = 'GET, HEAD, POST, PATCH, DELETE';
 const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, X-Idempotency-Key, X-Request-Id';
 const EXPOSED_HEADERS = 'Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
 /** Long enough to spare most preflights, short enough that a changed list is soon in force. */

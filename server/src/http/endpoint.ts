@@ -44,6 +44,13 @@ export interface Checked<O extends Operation> {
 /** What a handler answers: the wire form of its result, or the refusal. */
 export type Outcome<Wire> =
   | { readonly ok: true; readonly value: Wire; readonly headers?: ResponseHeaders }
+  /** Bytes as they come: the request's time limit ends with the first of them, whoever makes them bounds the rest. */
+  | {
+      readonly ok: true;
+      readonly file: ReadableStream<Uint8Array>;
+      readonly mediaType: string;
+      readonly headers?: ResponseHeaders;
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** A handler with its types forgotten, so that all endpoints fit one list. */
@@ -108,8 +115,10 @@ export function openEndpoint(
       return call.refuse(refusal);
     }
     // Its time limit ends with its beginning: a stream has one of its own.
+    if ('file' in outcome)
+      return call.stream(success.status, outcome.mediaType, outcome.file, outcome.headers);
     if (outcome.value instanceof ReadableStream)
-      return call.respond(success.status, mediaType, outcome.value, outcome.headers);
+      return call.stream(success.status, mediaType, outcome.value, outcome.headers);
     const text = success.textType === undefined ? JSON.stringify(outcome.value) : String(outcome.value);
     return call.respond(success.status, mediaType, text, outcome.headers);
   };

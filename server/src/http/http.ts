@@ -7,6 +7,7 @@ import { reserve } from '@holdfast/contract/reservations';
 import { Hono } from 'hono';
 import type { Ids } from '../domain/ids.ts';
 import { REQUEST_MS } from '../domain/time-budgets.ts';
+import type { OperatorVerbs } from '../reservations/operator-desk.ts';
 import type { ReconcileVerb } from '../reservations/reconciler.ts';
 import type { ReservationVerbs } from '../reservations/reservations.ts';
 import type { AnalyticsVerb } from '../sales/analytics.ts';
@@ -22,6 +23,7 @@ import { docsRoutes } from './docs-routes.ts';
 import { Door, TOO_MANY_WAIT } from './door.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { orderRoutes } from './order-routes.ts';
 import { INTERNAL, problemStatus, refusalOf, tooLate } from './problem-response.ts';
 import { processRoutes, type Readiness } from './process-routes.ts';
@@ -38,6 +40,7 @@ import { turnedAway } from './turned-away.ts';
 export interface HttpDeps {
   readonly reservations: ReservationVerbs;
   readonly sales: SaleVerbs;
+  readonly operators: OperatorVerbs;
   readonly reconciler: ReconcileVerb;
   readonly analytics: AnalyticsVerb;
   readonly status: StatusReading;
@@ -103,6 +106,7 @@ export function createHttp(deps: HttpDeps): Http {
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
     ...saleRoutes(sales, deps.reservationTtlSeconds, deps.storeNowMs),
+    ...operatorRoutes(deps.operators),
     ...reconcileRoutes(deps.reconciler),
     ...analyticsRoutes(deps.analytics),
     ...statusRoutes(deps.status, deps.ready),

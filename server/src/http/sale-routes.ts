@@ -1,10 +1,10 @@
 // Sales: read by everyone, made and closed by operators.
-import { addItems, closeSale, createSale, getSale, listSales } from '@holdfast/contract/sales';
+import { addItems, changeSale, closeSale, createSale, getSale, listSales } from '@holdfast/contract/sales';
 import { changeStock } from '@holdfast/contract/stock';
 import { DEFAULT_PAGE_SIZE } from '@holdfast/contract/vocabulary';
 import type { Answer, SaleVerbs, SaleView } from '../sales/sales.ts';
 import { type Endpoint, endpoint, REPLAYED } from './endpoint.ts';
-import { newItem, newSale, pageWire, saleWire, stockChangeWire } from './wire.ts';
+import { newItem, newSale, pageWire, saleChange, saleWire, stockChangeWire } from './wire.ts';
 
 export function saleRoutes(
   sales: SaleVerbs,
@@ -25,6 +25,10 @@ export function saleRoutes(
 
     endpoint(createSale, async ({ caller, body }) =>
       oneSale(await sales.create(newSale(body, defaultTtlSeconds), caller.sub)),
+    ),
+
+    endpoint(changeSale, async ({ caller, id, body }) =>
+      oneSale(await sales.change(id, saleChange(body), caller.sub)),
     ),
 
     endpoint(addItems, async ({ caller, id, body }) =>

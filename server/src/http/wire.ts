@@ -3,7 +3,14 @@
 import type { Item, ItemStatus } from '@holdfast/contract/inventory';
 import type { Order } from '@holdfast/contract/orders';
 import type { Reservation } from '@holdfast/contract/reservations';
-import type { CreateSaleBody, NewItem, Sale, SaleItem, SaleStatus } from '@holdfast/contract/sales';
+import type {
+  ChangeSaleBody,
+  CreateSaleBody,
+  NewItem,
+  Sale,
+  SaleItem,
+  SaleStatus,
+} from '@holdfast/contract/sales';
 import type { StockChange } from '@holdfast/contract/stock';
 import type { Money, Page } from '@holdfast/contract/vocabulary';
 import * as facts from '../domain/ledger-facts.ts';
@@ -11,7 +18,7 @@ import type { SaleSettings } from '../domain/sale-store.ts';
 import type { ReservationView } from '../reservations/reservations.ts';
 import type { ItemView, SaleView } from '../sales/sales.ts';
 
-const instant = (ms: number): string => new Date(ms).toISOString();
+export const instant = (ms: number): string => new Date(ms).toISOString();
 const instantOrNull = (ms: number | null): string | null => (ms === null ? null : instant(ms));
 
 /**
@@ -152,6 +159,22 @@ export function newSale(body: CreateSaleBody, defaultTtlSeconds: number): facts.
     },
     items: body.items.map(newItem),
   };
+}
+
+export function saleChange(body: ChangeSaleBody): facts.SaleChange {
+  const { name, opens_at, closes_at, reservation_ttl_seconds, max_extensions, max_lifetime_seconds } = body;
+  return {
+    ...(name !== undefined && { name }),
+    ...(opens_at !== undefined && { opensAtMs: msOrNull(opens_at) }),
+    ...(closes_at !== undefined && { closesAtMs: msOrNull(closes_at) }),
+    ...(reservation_ttl_seconds !== undefined && { reservationTtlSeconds: reservation_ttl_seconds }),
+    ...(max_extensions !== undefined && { maxExtensions: max_extensions }),
+    ...(max_lifetime_seconds !== undefined && { maxLifetimeSeconds: max_lifetime_seconds }),
+  };
+}
+
+function msOrNull(at: string | null): number | null {
+  return at === null ? null : Date.parse(at);
 }
 
 export function stockChangeWire(change: facts.StockChange): StockChange {

@@ -67,9 +67,24 @@ export class Catalog {
     return asked;
   }
 
+  /** Of a number that is in an id or an item. @throws if there is no such sale */
+  async knownSale(saleNumber: number): Promise<SaleRow> {
+    const sale = await this.sale(saleNumber);
+    if (!sale) throw new Error(`sale number ${saleNumber} is in an id but not in the ledger`);
+    return sale;
+  }
+
+  /** Asks anew unless what is kept has the settings of this entry or of a later one: another process may have changed them. */
+  async refresh(saleNumber: number, settingsSeq: number): Promise<void> {
+    const known = this.sales.peek(saleNumber);
+    if (known && known.settingsSeq < settingsSeq) await this.askSale(saleNumber);
+  }
+
+  /** What is asked may be answered out of order: settings never go back. */
   private async askSale(saleNumber: number): Promise<SaleRow | null> {
     const row = await this.ledger.saleByNumber(saleNumber);
-    if (row) this.sales.set(saleNumber, row);
+    if (row && row.settingsSeq >= (this.sales.peek(saleNumber)?.settingsSeq ?? 0))
+      this.sales.set(saleNumber, row);
     return row;
   }
 }

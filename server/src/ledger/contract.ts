@@ -13,7 +13,9 @@ import type {
   JournaledReservation,
   NewItem,
   NewSale,
+  OperatorRelease,
   Order,
+  SaleChange,
   SaleLineage,
   SaleRow,
   StockChange,
@@ -25,6 +27,14 @@ import type { ReservationRecord } from '../domain/reservation.ts';
 import type { LedgerEntry, Transition } from '../domain/sale-store.ts';
 import type { LedgerStock } from '../domain/store-look.ts';
 import type { ActivityRead, AttemptCell, JournalPart, LatencyCell } from './activity.ts';
+import type {
+  AuditRow,
+  EntryFilter,
+  FoundOrder,
+  FoundReservation,
+  LifeFilter,
+  RowFilter,
+} from './findings.ts';
 import type { BoughtKey, JournalPage, SealsLook } from './look.ts';
 import type { SealStep } from './seal.ts';
 
@@ -59,6 +69,11 @@ export type CloseSaleResult =
   | { readonly kind: 'closed'; readonly sale: SaleRow; readonly throughSeq: number }
   | { readonly kind: 'unknown-sale' };
 
+export type ChangeSaleResult =
+  /** With the sale as it is now, also where nothing was to change. */
+  | { readonly kind: 'changed'; readonly sale: SaleRow }
+  | { readonly kind: 'unknown-sale' | 'sale-closed' | 'closes-too-early' | 'lives-too-short' };
+
 export interface LedgerContract {
   // Sales and items
   /** Writes the sale, its items and its first entries, all or nothing; number assigned, epoch 0, no lineage. */
@@ -66,6 +81,8 @@ export interface LedgerContract {
   /** Each item becomes one `item-added` entry under the sale's row lock. A SKU already in this sale is `sku-in-use`. */
   addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<AddItemsResult>;
   closeSale(saleId: string, operator: string): Promise<CloseSaleResult>;
+  /** One `settings-changed` entry, unless all of it was so before. */
+  changeSale(saleId: string, change: SaleChange, operator: string): Promise<ChangeSaleResult>;
   saleById(id: string): Promise<SaleRow | null>;
   saleByNumber(saleNumber: number): Promise<SaleRow | null>;
   /** Newest first. */
@@ -96,6 +113,9 @@ export interface LedgerContract {
   ): Promise<('confirmed' | 'refused' | 'expired' | 'released')[]>;
   /** Entries after `seq`, in order. */
   entriesAfter(saleNumber: number, seq: number, limit: number): Promise<LedgerEntry[]>;
+
+  /** Puts on record who is about to have a reservation released, and why: to be called before the store is asked. */
+  recordRelease(release: OperatorRelease): Promise<void>;
 
   // Journal
   /** Appends transitions, ignoring those already there. @throws StaleEpoch if the sale's epoch is not `epoch`. */
@@ -177,6 +197,14 @@ export interface LedgerContract {
   reservation(reservationId: string): Promise<JournaledReservation | null>;
   /** Newest first. */
   reservationsOf(customer: string, page: PageRequest): Promise<Page<JournaledReservation>>;
+
+  // What operators find (search.ts, audit-search.ts): newest first, each page by a bounded look
+  /** Reservations at their latest life, as the ledger knows them. */
+  findReservations(filter: LifeFilter, page: PageRequest): Promise<Page<FoundReservation>>;
+  findOrders(filter: RowFilter, page: PageRequest): Promise<Page<FoundOrder>>;
+  findEntries(filter: EntryFilter, page: PageRequest): Promise<Page<AuditRow>>;
+  /** Whom a customer key stands for; null if the ledger does not know, or no longer. */
+  customerOf(key: string): Promise<string | null>;
 
   // Process
   /** A secret of `bytes` random bytes, made on first use and the same ever after. */

@@ -1,5 +1,6 @@
 // The journal: transitions come in from the stock store's stream (r), entries go out to be applied there (l).
 
+import type { OperatorRelease } from '../domain/ledger-facts.ts';
 import { packLines, unpackLines } from '../domain/reservation.ts';
 import type { LedgerEntry, Transition, TransitionKind } from '../domain/sale-store.ts';
 import {
@@ -136,7 +137,18 @@ type EntryRow = { readonly seq: number; readonly at_ms: number } & (
       readonly detail: { opens_at_ms: number | null; closes_at_ms: number | null; closed: boolean };
     }
   | { readonly kind: 'closed' }
+  | { readonly kind: 'operator-release' }
 );
+
+/** Who has a reservation released, and why; nothing moves by it. */
+export async function recordRelease(pool: Pool, release: OperatorRelease): Promise<void> {
+  const { saleNumber, reservationId, createdSeq, operator, reason } = release;
+  await pool.write(
+    (sql) => sql`
+      SELECT holdfast.record_operator_release(
+        ${saleNumber}::integer, ${idBytes(reservationId)}::bytea, ${createdSeq}::bigint, ${operator}, ${reason})`,
+  );
+}
 
 /** Ledger entries after `seq`, in order. */
 export async function entriesAfter(
@@ -183,6 +195,7 @@ function entryOf(row: EntryRow): LedgerEntry {
       return { seq, atMs, kind: row.kind, settings: { opensAtMs, closesAtMs, closed } };
     }
     case 'closed':
+    case 'operator-release':
       return { seq, atMs, kind: row.kind };
     default:
       return {

@@ -4,15 +4,24 @@
 
 import type { Stretch } from '../domain/activity.ts';
 import type { Chain, Place } from '../domain/journal-chain.ts';
-import type { ConfirmRequest, NewItem, NewSale, StockChangeRequest } from '../domain/ledger-facts.ts';
+import type {
+  ConfirmRequest,
+  NewItem,
+  NewSale,
+  OperatorRelease,
+  SaleChange,
+  StockChangeRequest,
+} from '../domain/ledger-facts.ts';
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import type { Transition } from '../domain/sale-store.ts';
 import { LEDGER_CURIOUS, LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
 import * as activity from './activity.ts';
+import { findEntries } from './audit-search.ts';
 import * as confirmations from './confirm.ts';
 import type { LedgerContract, PageRequest } from './contract.ts';
 import { durabilityRisks } from './durability.ts';
+import type { EntryFilter, LifeFilter, RowFilter } from './findings.ts';
 import * as items from './items.ts';
 import * as journal from './journal.ts';
 import * as lives from './lives.ts';
@@ -23,6 +32,7 @@ import { Pool, type PoolLimits } from './pool.ts';
 import * as rebuild from './rebuild.ts';
 import * as sales from './sales.ts';
 import * as seals from './seal.ts';
+import * as searches from './search.ts';
 import * as stock from './stock.ts';
 import * as turns from './turns.ts';
 import { ledgerDifferences, verifySale } from './verify.ts';
@@ -49,10 +59,10 @@ const PATIENT: PoolLimits = { ...limitsOf(LEDGER_PATIENT), size: 2, keepIdle: fa
 /** A reconciliation: pages of some milliseconds and sums over whole sales, beside the frequent calls and never in their way. */
 const LOOKS: PoolLimits = { ...PATIENT, size: 2, keepIdle: true };
 
-/** Analytics: an operator waits, and must not make others wait. */
+/** Analytics and searches: an operator waits, and must not make others wait. */
 const CURIOUS: PoolLimits = {
   ...limitsOf(LEDGER_CURIOUS),
-  size: 2,
+  size: 3,
   keepIdle: false,
 };
 
@@ -86,6 +96,10 @@ export class Ledger implements LedgerContract {
 
   closeSale(saleId: string, operator: string) {
     return sales.closeSale(this.hot, saleId, operator);
+  }
+
+  changeSale(saleId: string, change: SaleChange, operator: string) {
+    return sales.changeSale(this.hot, saleId, change, operator);
   }
 
   saleById(id: string) {
@@ -138,6 +152,10 @@ export class Ledger implements LedgerContract {
 
   entriesAfter(saleNumber: number, seq: number, limit: number) {
     return journal.entriesAfter(this.hot, saleNumber, seq, limit);
+  }
+
+  recordRelease(release: OperatorRelease) {
+    return journal.recordRelease(this.hot, release);
   }
 
   appendTransitions(saleNumber: number, epoch: number, transitions: readonly Transition[]) {
@@ -238,6 +256,22 @@ export class Ledger implements LedgerContract {
 
   reservationsOf(customer: string, page: PageRequest) {
     return lives.reservationsOf(this.hot, customer, page);
+  }
+
+  findReservations(filter: LifeFilter, page: PageRequest) {
+    return searches.findReservations(this.curious, filter, page);
+  }
+
+  findOrders(filter: RowFilter, page: PageRequest) {
+    return searches.findOrders(this.curious, filter, page);
+  }
+
+  findEntries(filter: EntryFilter, page: PageRequest) {
+    return findEntries(this.curious, filter, page);
+  }
+
+  customerOf(key: string) {
+    return searches.customerOf(this.curious, key);
   }
 
   secret(name: string, bytes: number) {

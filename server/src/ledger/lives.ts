@@ -78,7 +78,7 @@ export function recordOf(row: LifeRow): ReservationRecord {
   };
 }
 
-type OrderedLifeRow = LifeRow & { readonly order_id: Buffer | null };
+export type OrderedLifeRow = LifeRow & { readonly order_id: Buffer | null };
 
 /** The latest life of the id; null if the ledger has never heard of it. */
 export async function reservation(pool: Pool, reservationId: string): Promise<JournaledReservation | null> {
@@ -136,7 +136,8 @@ export async function reservationsOf(
   );
 }
 
-function lifeRowsOf(sql: Statements, ids: Fragment): Fragment {
+/** `ids` is the condition on reservation_id. */
+export function lifeRowsOf(sql: Statements, ids: Fragment): Fragment {
   return lifeRows(
     sql,
     sql`SELECT * FROM holdfast.journal WHERE reservation_id ${ids} AND source = 'r'`,
@@ -158,7 +159,7 @@ function decidedRows(sql: Statements, id: Buffer): Fragment {
     WHERE registered.reservation_id = ${id}`;
 }
 
-function journaledOf(row: OrderedLifeRow): JournaledReservation {
+export function journaledOf(row: OrderedLifeRow): JournaledReservation {
   return {
     record: recordOf(row),
     state: row.state,

@@ -16,7 +16,7 @@ export interface OrderLineRow {
 }
 
 /** One row an order line. */
-interface OrderRow extends OrderLineRow {
+export interface OrderRow extends OrderLineRow {
   readonly order_id: Buffer;
   readonly reservation_id: Buffer;
   readonly sale: number;
@@ -73,13 +73,18 @@ export async function ordersOf(pool: Pool, customer: string, page: PageRequest):
         LIMIT ${rowsToAsk(page)})
       ORDER BY bought.confirmed_at_ms DESC, bought.order_id DESC, line.sku`,
   );
-  const orders = [...Map.groupBy(rows, (row) => row.order_id.toString('hex')).values()].map(orderOf);
+  const orders = ordersIn(rows);
   return pageOf(
     page,
     orders,
     (last) => [last.confirmedAtMs, last.orderId],
     (row) => row,
   );
+}
+
+/** In the order of their first lines. */
+export function ordersIn(rows: readonly OrderRow[]): Order[] {
+  return [...Map.groupBy(rows, (row) => row.order_id.toString('hex')).values()].map(orderOf);
 }
 
 /** The order that these rows, its lines by SKU, are of. */
@@ -106,7 +111,7 @@ function firstOrder(rows: readonly OrderRow[]): Order | null {
   return rows.length === 0 ? null : orderOf(rows);
 }
 
-function orderRows(sql: Statements) {
+export function orderRows(sql: Statements) {
   return sql`
     SELECT bought.order_id, bought.reservation_id, bought.sale, sale.id AS sale_id, bought.customer,
            bought.payment_reference, bought.confirmed_at_ms, line.sku, line.quantity, line.price_minor, line.currency

@@ -19,6 +19,7 @@ interface LineageRow {
   readonly epoch: number;
   readonly lineage: string | null;
   readonly entry_seq: number;
+  readonly settings_seq: number;
   readonly unloaded: boolean;
 }
 
@@ -26,7 +27,7 @@ interface LineageRow {
 export async function lineages(pool: Pool): Promise<SaleLineage[]> {
   const rows = await pool.read(
     (sql) => sql<LineageRow[]>`
-      SELECT number, epoch, lineage, entry_seq, unloaded FROM holdfast.sale WHERE NOT unloaded ORDER BY number`,
+      SELECT number, epoch, lineage, entry_seq, settings_seq, unloaded FROM holdfast.sale WHERE NOT unloaded ORDER BY number`,
   );
   return rows.map(lineageOf);
 }
@@ -34,7 +35,7 @@ export async function lineages(pool: Pool): Promise<SaleLineage[]> {
 export async function lineage(pool: Pool, saleNumber: number): Promise<SaleLineage | null> {
   const [row] = await pool.read(
     (sql) => sql<LineageRow[]>`
-      SELECT number, epoch, lineage, entry_seq, unloaded FROM holdfast.sale WHERE number = ${saleNumber}::bigint`,
+      SELECT number, epoch, lineage, entry_seq, settings_seq, unloaded FROM holdfast.sale WHERE number = ${saleNumber}::bigint`,
   );
   return row === undefined ? null : lineageOf(row);
 }
@@ -180,6 +181,7 @@ function lineageOf(row: LineageRow): SaleLineage {
     epoch: row.epoch,
     lineage: row.lineage,
     entrySeq: row.entry_seq,
+    settingsSeq: row.settings_seq,
     unloaded: row.unloaded,
   };
 }

@@ -1,8 +1,15 @@
 // Sales: made, extended and closed by operators; each change is one call with its entries in the journal.
-import type { NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
-import { numberArray, textArray } from './columns.ts';
+import type { NewItem, NewSale, SaleChange, SaleRow } from '../domain/ledger-facts.ts';
+import { numberArray, numbersIn, textArray } from './columns.ts';
 import type { Statements } from './connection.ts';
-import type { AddItemsResult, CloseSaleResult, CreateSaleResult, Page, PageRequest } from './contract.ts';
+import type {
+  AddItemsResult,
+  ChangeSaleResult,
+  CloseSaleResult,
+  CreateSaleResult,
+  Page,
+  PageRequest,
+} from './contract.ts';
 import { decodeCursor, pageOf, rowsToAsk } from './cursors.ts';
 import { SkuInUse } from './failures.ts';
 import type { Pool } from './pool.ts';
@@ -22,6 +29,9 @@ export interface SaleColumns {
   readonly closed_at_ms: number | null;
   readonly closed_entry_seq: number | null;
   readonly entry_seq: number;
+  readonly settings_seq: number;
+  /** As PostgreSQL writes an array: the driver leaves it so. */
+  readonly earlier_ttl_seconds: string;
 }
 
 /** What the functions answer when there is no sale: every column null. */
@@ -59,6 +69,29 @@ export async function addItems(
     if (made.result !== 'added') return { kind: made.result };
     return { kind: 'added', sale: saleOf(made), throughSeq: made.entry_seq };
   });
+}
+
+export async function changeSale(
+  pool: Pool,
+  saleId: string,
+  change: SaleChange,
+  operator: string,
+): Promise<ChangeSaleResult> {
+  const members = {
+    name: change.name,
+    opens_at_ms: change.opensAtMs,
+    closes_at_ms: change.closesAtMs,
+    reservation_ttl_seconds: change.reservationTtlSeconds,
+    max_extensions: change.maxExtensions,
+    max_lifetime_seconds: change.maxLifetimeSeconds,
+  };
+  const [row] = await pool.write(
+    (sql) => sql<(MaybeSale & { result: ChangeSaleResult['kind'] })[]>`
+      SELECT made.result, (made.sale).*
+      FROM holdfast.change_sale(${saleId}, ${operator}, ${JSON.stringify(members)}::text::jsonb) AS made`,
+  );
+  if (row === undefined || row.number === null) return { kind: 'unknown-sale' };
+  return { kind: row.result, sale: saleOf(row) } as ChangeSaleResult;
 }
 
 export async function closeSale(pool: Pool, saleId: string, operator: string): Promise<CloseSaleResult> {
@@ -109,6 +142,8 @@ export function saleOf(row: SaleColumns): SaleRow {
     unloaded: row.unloaded,
     createdAtMs: row.created_at_ms,
     closedAtMs: row.closed_at_ms,
+    settingsSeq: row.settings_seq,
+    earlierTtlSeconds: numbersIn(row.earlier_ttl_seconds),
   };
 }
 

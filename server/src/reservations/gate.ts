@@ -39,6 +39,8 @@ export interface SaleWatch {
   readonly applied: number;
   /** Last ledger entry, as of the same look. */
   readonly entrySeq: number;
+  /** Last entry that changed the sale's settings, as of the same look. */
+  readonly settingsSeq: number;
   readonly seq: number;
   readonly firstDeadlineMs: number;
   readonly firstPinEndMs: number;
@@ -270,10 +272,10 @@ export class LineageGate {
   }
 
   private note(
-    row: Pick<SaleWatch, 'saleNumber' | 'epoch' | 'lineage' | 'entrySeq'>,
+    row: Pick<SaleWatch, 'saleNumber' | 'epoch' | 'lineage' | 'entrySeq' | 'settingsSeq'>,
     grant: Grant & { kind: 'granted' },
   ): void {
-    const { saleNumber, epoch, lineage, entrySeq } = row;
+    const { saleNumber, epoch, lineage, entrySeq, settingsSeq } = row;
     const { applied, seq, firstDeadlineMs, firstPinEndMs, pends } = grant;
     this.options.channels().of(saleNumber).leased(epoch, seq);
     this.watches.set(saleNumber, {
@@ -282,6 +284,7 @@ export class LineageGate {
       lineage,
       applied,
       entrySeq,
+      settingsSeq,
       seq,
       firstDeadlineMs,
       firstPinEndMs,
@@ -342,7 +345,8 @@ export class LineageGate {
     const opened = await rebuildSale({ redis, ledger, storesArePrivate, log, clock, before: row, identity });
     if (!opened) return false;
     const { epoch, grant } = opened;
-    this.note({ saleNumber, epoch, lineage: identity.lineage, entrySeq: grant.applied }, grant);
+    const { settingsSeq } = row;
+    this.note({ saleNumber, epoch, lineage: identity.lineage, entrySeq: grant.applied, settingsSeq }, grant);
     return true;
   }
 }

@@ -2,7 +2,7 @@
 // the store, so that an item read reflects every answer already sent by any process.
 import type { Refusal } from '@holdfast/contract/problems';
 import type { Ids } from '../domain/ids.ts';
-import type { ItemRow, NewItem, NewSale, SaleRow } from '../domain/ledger-facts.ts';
+import type { ItemRow, NewItem, NewSale, SaleChange, SaleRow } from '../domain/ledger-facts.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import { SaleUnloaded, type StockSnapshot } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
@@ -30,6 +30,10 @@ const UNKNOWN_SALE: Refusal = {
 const UNKNOWN_SKU: Refusal = {
   code: 'unknown-sku',
   detail: 'No item has this SKU. List the items to see what is on sale.',
+};
+const CLOSED: Refusal = {
+  code: 'sale-closed',
+  detail: 'The sale is closed, for good. Create another sale.',
 };
 const STORE_NOT_READY: Refusal = {
   code: 'unavailable',
@@ -111,16 +115,33 @@ export class SalesDesk implements SaleVerbs {
       case 'unknown-sale':
         return { ok: false, refusal: UNKNOWN_SALE };
       case 'sale-closed':
-        return {
-          ok: false,
-          refusal: {
-            code: 'sale-closed',
-            detail: 'The sale is closed. Create another sale for these items.',
-          },
-        };
+        return { ok: false, refusal: CLOSED };
       case 'sku-in-use':
         return { ok: false, refusal: skuInUse(result.sku) };
       case 'added':
+        return await this.delivered(result.sale);
+    }
+  }
+
+  async change(saleId: string, change: SaleChange, operator: string): Promise<Answer<SaleView>> {
+    const result = await this.options.ledger.changeSale(saleId, change, operator);
+    switch (result.kind) {
+      case 'unknown-sale':
+        return { ok: false, refusal: UNKNOWN_SALE };
+      case 'sale-closed':
+        return { ok: false, refusal: CLOSED };
+      case 'closes-too-early':
+        return invalid(
+          change.closesAtMs == null ? '/opens_at' : '/closes_at',
+          'must leave closes_at after opens_at',
+        );
+      case 'lives-too-short':
+        return invalid(
+          change.maxLifetimeSeconds === undefined ? '/reservation_ttl_seconds' : '/max_lifetime_seconds',
+          'must leave max_lifetime_seconds at or above reservation_ttl_seconds',
+        );
+      case 'changed':
+        await this.options.catalog.refresh(result.sale.number, result.sale.settingsSeq);
         return await this.delivered(result.sale);
     }
   }
@@ -174,6 +195,11 @@ export class SalesDesk implements SaleVerbs {
     const stock = snapshot.items.find((item) => item.sku === row.sku);
     return stock ? { row, stock, settings: snapshot.settings, asOfMs: snapshot.nowMs } : null;
   }
+}
+
+function invalid(path: string, message: string): { ok: false; refusal: Refusal } {
+  const detail = 'The change does not fit what the sale has: see `errors`, and change both if need be.';
+  return { ok: false, refusal: { code: 'invalid-request', detail, errors: [{ path, message }] } };
 }
 
 function skuInUse(sku: string): Refusal {

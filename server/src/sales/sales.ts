@@ -1,7 +1,7 @@
 // Sales and items as the HTTP room calls them.
 
 import type { Refusal } from '@holdfast/contract/problems';
-import type { ItemRow, NewItem, NewSale, SaleRow, StockChange } from '../domain/ledger-facts.ts';
+import type { ItemRow, NewItem, NewSale, SaleChange, SaleRow, StockChange } from '../domain/ledger-facts.ts';
 import type { ItemStock, SaleSettings } from '../domain/sale-store.ts';
 
 export type Answer<T> =
@@ -49,6 +49,8 @@ export interface SaleVerbs {
   /** Returns once the sale can be reserved from, by any process. */
   create(sale: NewSale, operator: string): Promise<Answer<SaleView>>;
   addItems(saleId: string, items: readonly NewItem[], operator: string): Promise<Answer<SaleView>>;
+  /** Returns once the store opens and closes by it; what other processes grant follows within a second. */
+  change(saleId: string, change: SaleChange, operator: string): Promise<Answer<SaleView>>;
   close(saleId: string, operator: string): Promise<Answer<SaleView>>;
   /** Once by its idempotency key; `replayed`: it was made before. */
   changeStock(request: ChangeStockRequest): Promise<Answer<Changed>>;

@@ -235,6 +235,7 @@ export function packEntry(entry: LedgerEntry): (string | number)[] {
     case 'settings-changed':
       return [entry.seq, entry.kind, '', '', '', packSettings(entry.settings).join(' ')];
     case 'closed':
+    case 'operator-release':
       return [entry.seq, entry.kind, '', '', '', ''];
   }
 }

@@ -1,5 +1,5 @@
 // Reads the items of every sale once, before anybody asks for them: a process that has met them goes on reserving while
-// the ledger is out of reach.
+// the ledger is out of reach. And reads a sale anew whose settings an operator has changed, through whichever process.
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LineageGate } from '../reservations/gate.ts';
 import { eachSale } from './each-sale.ts';
@@ -15,8 +15,8 @@ export interface CatalogReaderOptions {
 
 export function catalogReader({ gate, catalog, log }: CatalogReaderOptions): Worker {
   const read = new Set<number>();
-  const readEach = eachSale(gate, async ({ saleNumber }) => {
-    if (read.has(saleNumber)) return;
+  const readEach = eachSale(gate, async ({ saleNumber, settingsSeq }) => {
+    if (read.has(saleNumber)) return await catalog.refresh(saleNumber, settingsSeq);
     await catalog.learn(saleNumber);
     read.add(saleNumber);
   });

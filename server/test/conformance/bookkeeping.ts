@@ -86,7 +86,8 @@ export class Bookkeeping {
       if (!setAside) this.account(entry.sku).total += entry.delta;
       return;
     }
-    if (entry.kind === 'settings-changed' || entry.kind === 'closed') return;
+    if (entry.kind === 'settings-changed' || entry.kind === 'closed' || entry.kind === 'operator-release')
+      return;
 
     // A life that the ledger knows and the store has lost keeps its number.
     this.seq = Math.max(this.seq, entry.createdSeq);

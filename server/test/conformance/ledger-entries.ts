@@ -40,6 +40,15 @@ export function ledgerEntries(makeStore: MakeStore): void {
     expect((await stage.snapshot()).settings).toEqual({ opensAtMs: null, closesAtMs: null, closed: false });
   });
 
+  promise('a-release-that-an-operator-asked-for-is-counted-as-an-entry-and-moves-nothing', async (stage) => {
+    const settings = { opensAtMs: 1, closesAtMs: START_MS + 1, closed: false };
+    await stage.apply(itemAdded('A', 5), { kind: 'settings-changed', settings });
+    await stage.reserved(wish('a1'));
+    const before = await stage.snapshot();
+    expect(await stage.store.apply(stage.number({ kind: 'operator-release' }))).toBe(3);
+    expect(await stage.snapshot()).toEqual({ ...before, applied: 3 });
+  });
+
   promise('entries-are-applied-once', async (stage) => {
     const [item, settled] = [itemAdded('A', 5), itemAdded('B', 5)];
     const entries = stage.number(item, settled);

@@ -59,6 +59,8 @@ interface Document {
 /** One way to answer: its status, its schema, the codes if it is a problem. */
 export interface Answerable {
   readonly mediaType: string;
+  /** The same as a file, for who asks for one. */
+  readonly fileTypes: readonly string[];
   readonly headers: readonly string[];
   /** Problem codes; empty for a success. */
   readonly codes: ReadonlySet<string>;
@@ -145,10 +147,11 @@ function describe(path: string, method: string, operation: OperationObject): Des
 
 function answerable(response: Response | { readonly $ref: string }): Answerable {
   const { headers, content } = '$ref' in response ? responseAt(response.$ref) : response;
-  const [[mediaType, media] = []] = Object.entries(content);
+  const [[mediaType, media] = [], ...others] = Object.entries(content);
   if (mediaType === undefined || media === undefined) throw new Error('a response without content');
   return {
     mediaType,
+    fileTypes: others.map(([type]) => type),
     headers: Object.keys(headers),
     codes: new Set(Object.keys(media.examples ?? {})),
     validate: compile(closed, close(media.schema) as Schema),

@@ -42,7 +42,7 @@ export class World {
 
   /** Takes in an answer. @returns the promise that it breaks, if it does. */
   learn(operation: string, owner: string, text: string): string | undefined {
-    if (operation === 'page') return undefined;
+    if (operation === 'page' || !text.startsWith('{')) return undefined;
     const body = JSON.parse(text);
     if (typeof body.next_cursor === 'string') this.add('cursor', body.next_cursor);
     switch (operation) {

@@ -136,6 +136,22 @@ export interface Body {
   readonly total: number;
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
   readonly data: readonly Body[];
+  readonly next_cursor: string | null;
+  readonly ttl_seconds: number;
+  readonly errors?: readonly { readonly path: string }[];
+  // Of operators' answers.
+  readonly customer_id: string | null;
+  readonly sale_id: string;
+  readonly kind: string;
+  readonly source: string;
+  readonly reservation: Body;
+  readonly order: Body | null;
+  readonly history: readonly Body[];
+  readonly sales: readonly { readonly differences: readonly unknown[] }[];
+}
+
+function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.includes('json') ?? false;
 }
 
 /** One customer, or the operator, at one service. */
@@ -195,7 +211,7 @@ export class Caller {
       status: response.status,
       text,
       headers: response.headers,
-      body: text === '' ? null : JSON.parse(text),
+      body: text === '' || !isJson(response) ? null : JSON.parse(text),
     };
   }
 }

@@ -38,6 +38,17 @@ export function fullBodies({ sku, reservationId }: Names): Readonly<Record<strin
         items: [item],
       },
     ],
+    changeSale: [
+      {
+        name: 'Newer',
+        opens_at: '2030-04-01T10:00:00.000Z',
+        closes_at: '2030-04-02T10:00:00.000Z',
+        reservation_ttl_seconds: 300,
+        max_extensions: 1,
+        max_lifetime_seconds: 900,
+      },
+    ],
+    releaseForCustomer: [{ reason: 'asked for it' }],
     addItems: [{ items: [item] }],
     changeStock: [{ delta: 5, reason: 'delivery', reference: 'PO-1', expected_total: 100 }],
     runRace: [{ shoppers: 2, units: 1, max_per_customer: 1, seed: 1 }],
@@ -56,7 +67,17 @@ export function fieldsOf({ body }: Operation): Set<string> {
   return found;
 }
 
+/** Fields at the top of the operation's body that null has a meaning for, as JSON Pointers. */
+export function nullableFieldsOf({ body }: Operation): Set<string> {
+  const { properties = {} } = body ? (z.toJSONSchema(body.schema, { io: 'input' }) as Node) : {};
+  const nullable = Object.entries(properties).filter(([, { anyOf }]) =>
+    anyOf?.some(({ type }) => type === 'null'),
+  );
+  return new Set(nullable.map(([name]) => `/${name}`));
+}
+
 interface Node {
+  readonly type?: string;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly items?: Node;
   readonly anyOf?: readonly Node[];

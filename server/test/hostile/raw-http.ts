@@ -158,11 +158,32 @@ function parseAnswer(bytes: Buffer, isHead: boolean): { answer: RawAnswer; lengt
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
-  if (headers.has('transfer-encoding')) throw new Error('the service answers with a length, never in chunks');
   const bodyStart = headEnd + HEAD_END.length;
+  if (headers.has('transfer-encoding')) {
+    if (!headers.has('content-disposition'))
+      throw new Error('only files come in chunks, all else with a length');
+    const body = isHead ? { parts: [], end: bodyStart } : chunksFrom(bytes, bodyStart);
+    if (!body) return undefined;
+    return { answer: { status, headers, text: Buffer.concat(body.parts).toString() }, length: body.end };
+  }
   const bodyLength =
     isHead || status === 204 || status === 304 ? 0 : Number(headers.get('content-length') ?? 0);
   if (bytes.byteLength < bodyStart + bodyLength) return undefined;
   const text = bytes.subarray(bodyStart, bodyStart + bodyLength).toString();
   return { answer: { status, headers, text }, length: bodyStart + bodyLength };
+}
+
+/** The chunks that begin at `start`, and where the last one ends; undefined while they are not whole. */
+function chunksFrom(bytes: Buffer, start: number): { parts: Buffer[]; end: number } | undefined {
+  const parts: Buffer[] = [];
+  for (let at = start; ; ) {
+    const sizeEnd = bytes.indexOf('\r\n', at);
+    if (sizeEnd < 0) return undefined;
+    const size = Number.parseInt(bytes.subarray(at, sizeEnd).toString('latin1'), 16);
+    const from = sizeEnd + 2;
+    if (bytes.byteLength < from + size + 2) return undefined;
+    if (size === 0) return { parts, end: from + 2 };
+    parts.push(bytes.subarray(from, from + size));
+    at = from + size + 2;
+  }
 }

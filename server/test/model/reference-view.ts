@@ -80,6 +80,7 @@ export function entryLine(entry: LedgerEntry): string {
     case 'settings-changed':
       return `${head} ${JSON.stringify(entry.settings)}`;
     case 'closed':
+    case 'operator-release':
       return head;
     default:
       return `${head} ${entry.reservationId} ${entry.createdSeq} ${entry.customer} ${packLines(entry.lines)}`;
