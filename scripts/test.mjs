@@ -54,7 +54,9 @@ async function runTests(args) {
   const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
   const limits = [`--timeout=${TEST_LIMIT_MS}`, `--max-concurrency=${TESTS_AT_A_TIME}`];
   const runner = args.length > 0 ? args : [`--parallel=${FILES_AT_A_TIME}`];
-  const child = spawn(findBun(), ['test', ...limits, ...runner], {
+  // The browser's tests are `npm run e2e`: one after the other, with time limits of their own.
+  const others = args.some((arg) => arg.includes('web/e2e')) ? [] : ['--path-ignore-patterns=web/e2e/**'];
+  const child = spawn(findBun(), ['test', ...limits, ...others, ...runner], {
     cwd: root,
     env: { ...bunEnvironment(process.env), ...colors, [name]: value, HOLDFAST_TEST_SEED: seed },
     stdio: ['inherit', 'pipe', 'pipe'],

@@ -68,6 +68,20 @@ const TRESPASSES: readonly { readonly file: string; readonly source: string; rea
   { file: 'bench/src/b.ts', source: "import '../../server/src/stock/library.ts';", says: /as customers do/ },
   { file: 'client/src/node.ts', source: "import 'node:fs';", says: /Node.js builtin/ },
 
+  // The web app.
+  { file: 'web/src/shared/a.ts', source: "import '../storefront/x.ts';", says: /knows neither/ },
+  { file: 'web/src/shared/b.ts', source: "import '../console/x.ts';", says: /knows neither/ },
+  { file: 'web/src/storefront/a.tsx', source: "import '../console/x.ts';", says: /never meet/ },
+  { file: 'web/src/storefront/deep/b.ts', source: "import '../../console/x.ts';", says: /never meet/ },
+  { file: 'web/src/console/a.ts', source: "await import('../storefront/x.ts');", says: /never meet/ },
+  { file: 'web/src/storefront/c.ts', source: "import 'uplot';", says: /Plots are the console's/ },
+  { file: 'web/src/shared/c.ts', source: "import '../../../server/src/app.ts';", says: /never imported/ },
+  { file: 'web/src/shared/d.ts', source: "import '../../../cli/src/race.ts';", says: /CLI is on top/ },
+  { file: 'web/src/console/b.ts', source: "import '@holdfast/bench/run';", says: /measures the rest/ },
+  { file: 'server/src/http/web.ts', source: "import '../../../web/src/x.ts';", says: /web app is on top/ },
+  { file: 'cli/src/web.ts', source: "import '@holdfast/web/x';", says: /web app is on top/ },
+  { file: 'web/src/shared/node.ts', source: "import 'node:fs';", says: /Node.js builtin/ },
+
   // The environment.
   { file: 'server/src/http/env-a.ts', source: 'process.env.PORT;', says: /reads the environment/ },
   { file: 'server/src/stock/env-b.ts', source: 'Bun.env.PORT;', says: /reads the environment/ },
@@ -105,6 +119,9 @@ const ALLOWED: readonly { readonly file: string; readonly source: string }[] = [
     source: "import '../../server/src/stock/keys.ts'; import '../../server/test/harness/stores.ts';",
   },
   { file: 'cli/src/ok.ts', source: "import '@holdfast/client'; import '@holdfast/contract/x';" },
+  { file: 'web/src/console/ok.ts', source: "import 'uplot'; import '../shared/x.ts'; import './y.ts';" },
+  { file: 'web/src/storefront/ok.ts', source: "import '@holdfast/client'; import '../shared/x.ts';" },
+  { file: 'web/e2e/ok.ts', source: "import '../../server/test/harness/service.ts'; import 'node:fs';" },
 ];
 
 let scratch: string;

@@ -1,4 +1,4 @@
-// What every answer keeps to: replays, rate limits, failures, headers, the start page. Verbs are fakes.
+// What every answer keeps to: replays, rate limits, failures, headers. Verbs are fakes.
 import { describe, expect, test } from 'bun:test';
 import { AmbiguousCommit, LedgerUnavailable } from '../src/domain/ledger-facts.ts';
 import { NotReady } from '../src/domain/sale-store.ts';
@@ -95,7 +95,8 @@ describe('rate limits', () => {
       '/openapi.json',
       '/docs',
       '/docs.css',
-      '/start.css',
+      '/',
+      '/console',
       '/nothing',
     ])
       await world.send(path);
@@ -170,7 +171,7 @@ describe('headers', () => {
 
   test('every response is not to be sniffed nor stored', async () => {
     const world = fakeWorld();
-    for (const path of ['/', '/start.css', '/docs', '/healthz', '/api/v1/sales', '/nothing', RESERVE]) {
+    for (const path of ['/docs', '/healthz', '/api/v1/sales', '/nothing', RESERVE]) {
       const { headers } = await world.send(path);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('cache-control')).toBe('no-store');
@@ -201,16 +202,5 @@ describe('headers', () => {
     }
     expect(friend.headers.has('access-control-allow-credentials')).toBe(false);
     expect(preflight.headers.has('access-control-allow-credentials')).toBe(false);
-  });
-});
-
-describe('the start page', () => {
-  test('shows the items, escaped, under a policy without scripts or inline styles', async () => {
-    const response = await fakeWorld().send('/');
-    const html = await response.text();
-    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-    expect(html).toContain('Midnight &lt;sneaker&gt;');
-    expect(html).not.toMatch(/<script|<style|style=|onclick/);
   });
 });

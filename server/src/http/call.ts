@@ -71,6 +71,38 @@ export class Call {
     return new Response(null, { status, headers });
   }
 
+  /** What was made before, as it is: `more` says how it is encoded and how long it may be kept. */
+  respondBytes(
+    status: number,
+    mediaType: string,
+    body: Uint8Array<ArrayBuffer>,
+    more: ResponseHeaders,
+  ): Response {
+    const headers = {
+      'content-type': mediaType,
+      'content-length': String(body.length),
+      'x-request-id': this.requestId,
+      'x-content-type-options': 'nosniff',
+      ...this.cors,
+      ...more,
+    };
+    return new Response(this.request.method === 'HEAD' ? null : body, { status, headers });
+  }
+
+  /** 304: the copy that the caller has is still right. */
+  notModified(more: ResponseHeaders): Response {
+    const { 'content-encoding': _, ...headers } = more;
+    return new Response(null, {
+      status: 304,
+      headers: {
+        'x-request-id': this.requestId,
+        'x-content-type-options': 'nosniff',
+        ...this.cors,
+        ...headers,
+      },
+    });
+  }
+
   /** 204, for preflights. */
   noContent(headers: ResponseHeaders): Response {
     const common = { 'x-request-id': this.requestId, 'cache-control': 'no-store' };

@@ -32,10 +32,10 @@ import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.t
 import { reconcileRoutes } from './reconcile-routes.ts';
 import { reservationRoutes } from './reservation-routes.ts';
 import { saleRoutes } from './sale-routes.ts';
-import { startPageRoutes } from './start-page.ts';
 import { type StatusReading, statusRoutes } from './status-routes.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { turnedAway } from './turned-away.ts';
+import { createWebFiles, type WebFiles } from './web-files.ts';
 
 export interface HttpDeps {
   readonly reservations: ReservationVerbs;
@@ -63,6 +63,8 @@ export interface HttpDeps {
   readonly corsOrigins: readonly string[];
   /** For requests to the API, once they are complete; REQUEST_MS unless a test is in a hurry. */
   readonly requestMs?: number;
+  /** Where the web app was built; its usual place unless a test has another. */
+  readonly webFolder?: string;
   readonly log: ErrorLog;
   readonly metrics: HttpMetrics;
 }
@@ -101,7 +103,7 @@ export function createHttp(deps: HttpDeps): Http {
   };
   const door = new Door();
   const reserveEntry = door.entry(reserve);
-  const route = routes(checkpoints, door, [
+  const route = routes(checkpoints, door, createWebFiles(deps.webFolder), [
     ...reservationRoutes(reservations, ids),
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
@@ -113,7 +115,6 @@ export function createHttp(deps: HttpDeps): Http {
     ...raceRoutes({ reservations, sales, ids, log, stopping: deps.stopping }),
     ...tokenRoutes(auth, demoAuth),
     ...processRoutes(deps.ready),
-    ...startPageRoutes(sales, demoAuth),
     ...docsRoutes(),
   ]);
   const cors = createCors(deps.corsOrigins);
@@ -172,6 +173,7 @@ export function createHttp(deps: HttpDeps): Http {
 function routes(
   checkpoints: Checkpoints,
   door: Door,
+  web: WebFiles,
   endpoints: readonly Endpoint[],
 ): (call: Call) => Response | Promise<Response> {
   const fixed = new Map<string, (call: Call) => Promise<Response>>();
@@ -203,7 +205,7 @@ function routes(
   return (call) => {
     const { request, path } = call;
     const answer = fixed.get(`${request.method} ${path}`);
-    return answer ? answer(call) : app.fetch(request, { call });
+    return answer ? answer(call) : (web.answer(call) ?? app.fetch(request, { call }));
   };
 }
 

@@ -8,6 +8,7 @@ import { DataFolderBusy, EmbeddedFailed, type EmbeddedStores, startEmbedded } fr
 import type { Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { listenForScrapes, type MetricsListener } from '../telemetry/metrics-listener.ts';
+import { consoleLink, type LinkSecret, linkSecretOf } from './console-link.ts';
 import { Crew, type CrewStart } from './crew.ts';
 import { loadOrMakeJwtSecret } from './jwt-secret.ts';
 import { assertPortFree, PortUnavailable } from './listener.ts';
@@ -48,6 +49,7 @@ class Service {
   private crew: Crew | undefined;
   private scrapes: MetricsListener | undefined;
   private stopWatching: (() => void) | undefined;
+  private linkSecret: LinkSecret | null = null;
   private readonly storesLost = Promise.withResolvers<string>();
   private readonly metrics = new Metrics();
 
@@ -105,6 +107,7 @@ class Service {
 
   private async resolve(config: Config): Promise<ResolvedConfig> {
     const key = config.tokens.key ?? ({ kind: 'secret', secret: loadOrMakeJwtSecret(config) } as const);
+    if (key.kind === 'secret') this.linkSecret = linkSecretOf(config, key.secret);
     if (config.redisUrl === null || config.databaseUrl === null) await this.startStores(config);
     const redisUrl = config.redisUrl ?? this.stores?.redisUrl;
     const databaseUrl = config.databaseUrl ?? this.stores?.databaseUrl;
@@ -180,6 +183,7 @@ class Service {
     const url = `http://${host}:${port}`;
     tell(`Holdfast is ready at ${url}`);
     if (config.demo) tell(`  demo item  ${url}/api/v1/inventory/FLASH-SALE-001`);
+    if (this.linkSecret !== null) tell(`  console    ${consoleLink(url, this.linkSecret)}`);
     tell(`  metrics    ${metricsUrl}`);
     if (!config.production) tell('  Ctrl-C stops it; a second Ctrl-C does not wait for requests in flight');
   }
