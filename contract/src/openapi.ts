@@ -13,6 +13,7 @@ import {
 import { Analytics, AnalyticsPoint } from './analytics.ts';
 import { Token, TokenBody } from './auth.ts';
 import { Item, ItemPage } from './inventory.ts';
+import { LiveBeat, LiveMessage } from './live.ts';
 import { bodyLimitBytes, OPERATOR_SCOPE, type Operation, problemsOf } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { ConfirmBody, Order, OrderLine, OrderPage } from './orders.ts';
@@ -42,6 +43,8 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Item,
   ItemPage,
   Line,
+  LiveBeat,
+  LiveMessage,
   Money,
   MoneyTotal,
   NewItem,
@@ -81,6 +84,7 @@ const TAGS: Readonly<Record<Operation['tag'], string>> = {
   Reservations: 'May this customer have these units for the next few minutes? And what became of the answer.',
   Orders: 'What a confirmed reservation becomes: durable once it is answered.',
   Inventory: 'Items and what is left of them: available + reserved + sold = total.',
+  Live: 'The same without asking again: stock as it changes, and what becomes of your own reservations.',
   Sales: 'What is on sale, and from when to when.',
   Access: 'Tokens for trying it out. A shop brings its own identity provider.',
   Operators: `What the people behind the sale do. Needs a token with the scope \`${OPERATOR_SCOPE}\`.`,
@@ -111,12 +115,14 @@ const HEADERS: Readonly<Record<string, { description: string; schema: object }>>
   },
   RateLimit: { description: 'What is left of the window: `"reserve";r=0;t=37`.', schema: { type: 'string' } },
   'RateLimit-Policy': { description: 'The window: `"reserve";q=10;w=60`.', schema: { type: 'string' } },
+  Upgrade: { description: 'What to ask for: `websocket`.', schema: { const: 'websocket' } },
   'WWW-Authenticate': { description: 'The scheme to use: `Bearer`.', schema: { type: 'string' } },
 };
 
 /** Headers that a problem response of a status carries beside X-Request-Id. */
 const PROBLEM_HEADERS: Readonly<Record<number, readonly string[]>> = {
   401: ['WWW-Authenticate'],
+  426: ['Upgrade'],
   429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
   503: ['Retry-After'],
 };

@@ -16,7 +16,15 @@ export const OPERATOR_BODY_LIMIT_BYTES = 1024 * 1024;
 export interface Operation {
   /** Unique; names the operation in OpenAPI and in generated clients. */
   readonly id: string;
-  readonly tag: 'Reservations' | 'Inventory' | 'Sales' | 'Orders' | 'Access' | 'Operators' | 'Process';
+  readonly tag:
+    | 'Reservations'
+    | 'Inventory'
+    | 'Live'
+    | 'Sales'
+    | 'Orders'
+    | 'Access'
+    | 'Operators'
+    | 'Process';
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Path template as OpenAPI writes it: /api/v1/inventory/{sku}. */
   readonly path: string;
@@ -37,7 +45,8 @@ export interface Operation {
   /** The rate limit it counts against: `reserve` is counted by the stock store itself. */
   readonly limit: 'reserve' | 'requests' | 'none';
   readonly success: {
-    readonly status: 200 | 201;
+    /** 101: a WebSocket, and `schema` is of its messages. What is wrong with the query is told by closing it. */
+    readonly status: 101 | 200 | 201;
     readonly description: string;
     readonly schema: z.ZodType;
     /** For the documentation, where the schema's own example would mislead. */
@@ -48,6 +57,8 @@ export interface Operation {
     readonly streamType?: string;
     /** The same rows as a file of this media type, streamed to who asks for it with `Accept` or `?format`. */
     readonly fileType?: string;
+    /** An answer that goes on until one side has had enough; `schema` is of each of its pieces. */
+    readonly endless?: true;
   };
   /** Problems of its own, beyond those that its shape implies (see problemsOf). */
   readonly problems: readonly ProblemCode[];

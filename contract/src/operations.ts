@@ -5,6 +5,7 @@ import { findReservations, inspectReservation, releaseForCustomer } from './admi
 import { getAnalytics } from './analytics.ts';
 import { issueToken } from './auth.ts';
 import { getItem, listItems } from './inventory.ts';
+import { itemEvents, live } from './live.ts';
 import type { Operation } from './operation.ts';
 import { confirm, getOrder, listOrders } from './orders.ts';
 import { getHealth, getOpenApi, getReadiness } from './process.ts';
@@ -32,6 +33,8 @@ export const OPERATIONS: readonly Operation[] = [
   getOrder,
   getItem,
   listItems,
+  live,
+  itemEvents,
   listSales,
   getSale,
   issueToken,

@@ -12,6 +12,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   forbidden:
     'Use a token whose `scope` includes `holdfast:operator`. A retry with this one is refused again.',
   'demo-auth-off': "Get a token from the shop's identity provider, or start with `HOLDFAST_DEMO_AUTH=1`.",
+  'origin-not-allowed':
+    'Open the page from the service itself, or name its origin in `HOLDFAST_CORS_ORIGINS`.',
   'sale-not-open': "Wait until the sale's `opens_at` and try again. The server's clock decides.",
   'sale-closed': 'Nothing more is sold here. Live reservations can still be confirmed until their deadline.',
   'not-found': 'Check the path, letter by letter: nothing is decoded, and there is no trailing slash.',
@@ -45,6 +47,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   'limit-exceeded': 'Ask for at most `limit` less `held` units, or release some first.',
   'extension-limit': 'Confirm before `expires_at`: the sale allows no further extension, or none that long.',
   'items-span-sales': 'Make one reservation for each sale.',
+  'upgrade-required':
+    'Open a WebSocket there. Where there is none, watch `/api/v1/inventory/{sku}/events` or ask every few seconds.',
   'rate-limited': 'Wait as many seconds as `Retry-After` says. A refused attempt does not count.',
   internal:
     'Try again with the same request and idempotency key. If it stays, report it with its `request_id`.',

@@ -4,6 +4,7 @@
 import { DEFAULT_POINTS, MAX_POINTS } from '@holdfast/contract/analytics';
 import type { ResolvedConfig } from './config.ts';
 import { Ids } from './domain/ids.ts';
+import type { Upgrade } from './domain/live-socket.ts';
 import { REDIS_COMMAND_MS } from './domain/time-budgets.ts';
 import { type DurabilityWatch, watchDurability } from './durability-watch.ts';
 import { createGuards } from './guards.ts';
@@ -12,6 +13,7 @@ import { Catalog } from './ledger/catalog.ts';
 import { behindBreaker, tellingBreaker, timed } from './ledger/guarded.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { migrate } from './ledger/migrate.ts';
+import { createLive } from './live.ts';
 import { measureBatches, measureGate, measureRequests, measureStores } from './measures.ts';
 import { Attempts } from './reservations/attempts.ts';
 import { Desk } from './reservations/desk.ts';
@@ -26,6 +28,7 @@ import { SalesDesk } from './sales/sales-desk.ts';
 import { readStatus } from './status-reading.ts';
 import { connectRedis, untilConnected } from './stock/connect.ts';
 import { GeneralLimits } from './stock/general-limits.ts';
+import { Hints } from './stock/hints.ts';
 import { HotPath } from './stock/hot-path.ts';
 import { loadLibrary } from './stock/library.ts';
 import { SaleChannels } from './stock/sale-channel.ts';
@@ -55,7 +58,9 @@ export interface App {
   /** The answer to a request that is turned away unread because too many wait; undefined for all others. */
   turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
-  fetch(request: Request, peerAddress: string): Promise<Response>;
+  fetch(request: Request, peerAddress: string, upgrade?: Upgrade): Promise<Response>;
+  /** Ends what is live. Again is safe. */
+  endLive(): void;
   /** Readiness fails from now on. */
   beginDrain(): void;
   /** Stops the workers, then the connections. Again is safe. */
@@ -123,6 +128,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     () => gate.storeNowMs(),
     (count) => dropped.inc(count),
   );
+  const hints = new Hints(redis);
   const lost = metrics.counter('holdfast_reservations_lost_total', 'Reservations answered reservation-lost.');
   const reservations = new Desk({
     ledger: customersLedger,
@@ -136,6 +142,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     journalReached: () => journalReach.wait(),
     onLost: () => lost.inc(),
     attempts,
+    onChanged: (customerKey, reservationId) => hints.note(customerKey, reservationId),
     onLedgerFailure: (error) => gate.noteLedgerFailure(error),
   });
   const operators = new OperatorDesk({
@@ -186,6 +193,19 @@ export async function createApp(setup: AppSetup): Promise<App> {
     () => reconciler.violationsOfAll(),
   );
 
+  // Who watches
+  const live = createLive({
+    catalog,
+    sales,
+    reservations,
+    channels,
+    ids,
+    hints,
+    gate,
+    limits: config.live,
+    metrics,
+  });
+
   // What runs beside them
   const workers = startWorkers({
     gate,
@@ -201,6 +221,8 @@ export async function createApp(setup: AppSetup): Promise<App> {
   metrics.readStockFrom(() => readStock(redis, channels, gate));
   durability.start();
   const stop = async () => {
+    live.feed.stop();
+    hints.stop();
     await durability.stop();
     await workers.stop();
     await gate.stop();
@@ -238,6 +260,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
     reconciler,
     analytics,
     status: () => readStatus(statusParts),
+    live,
     ids,
     auth: authOf(config.tokens),
     demoAuth: config.tokens.demoIssuer,
@@ -265,6 +288,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
   return {
     turnAway: http.turnAway,
     fetch: http.fetch,
+    endLive: http.endLive,
     beginDrain: () => {
       draining.abort();
     },

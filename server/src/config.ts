@@ -53,6 +53,13 @@ export interface Config {
     readonly otherCustomer: number;
     readonly otherIp: number;
   };
+  /** WebSockets and event streams open at once. */
+  readonly live: {
+    /** A process. */
+    readonly sockets: number;
+    /** An address; 0 is off. */
+    readonly perAddress: number;
+  };
   /** Addresses and CIDR blocks whose X-Forwarded-For counts. */
   readonly trustedProxies: readonly string[];
   /** Origins whose browsers may call. */
@@ -93,6 +100,8 @@ export const MIN_SECRET_BYTES = 32;
 const MAX_WORKERS = 64;
 /** Rates above this are typing errors; `0` is how to say "off". */
 const MAX_RATE_PER_MINUTE = 1_000_000;
+/** More than a process could serve on one core. */
+const MAX_LIVE_SOCKETS = 1_000_000;
 /** The contract's bounds of a reservation's time (contract: MIN_REQUESTED_TTL_SECONDS, MAX_TTL_SECONDS). */
 export const TTL_SECONDS = { min: 10, max: 86_400 };
 /** The smallest RSA modulus that RFC 7518, section 3.3 allows. */
@@ -132,6 +141,10 @@ export function readConfig(env: Environment = process.env): ConfigResult {
       reserveIp: readRate(reader, 'HOLDFAST_RATE_IP_PER_MINUTE', 100),
       otherCustomer: readRate(reader, 'HOLDFAST_RATE_OTHER_CUSTOMER_PER_MINUTE', 120),
       otherIp: readRate(reader, 'HOLDFAST_RATE_OTHER_IP_PER_MINUTE', 600),
+    },
+    live: {
+      sockets: reader.wholeNumber('HOLDFAST_LIVE_SOCKETS', 10_000, 0, MAX_LIVE_SOCKETS),
+      perAddress: reader.wholeNumber('HOLDFAST_LIVE_SOCKETS_PER_IP', 200, 0, MAX_LIVE_SOCKETS),
     },
     trustedProxies: reader.list(
       'HOLDFAST_TRUSTED_PROXIES',

@@ -1,7 +1,9 @@
 // A confirm stops after each of its steps, and whoever comes next (the client's retry, the resolver at the pin's end, the
 // relay), in every order, ends it the same way: one outcome, the same in both stores, the same bytes to the client (protocols
 // §4). The clock is the test's: nobody waits for a pin.
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { once } from 'node:events';
 import { AmbiguousCommit, LedgerUnavailable, type Order } from '../src/domain/ledger-facts.ts';
 import type { LedgerContract } from '../src/ledger/contract.ts';
 import { resolvePins, resolver } from '../src/workers/resolver.ts';
@@ -319,8 +321,9 @@ describe('the ledgers entries', () => {
       (real) =>
       async (...args) => {
         const decisions = await real(...args);
+        const away = once(rooms.redis, 'close');
         rooms.redis.disconnect(true); // and connects again
-        await until('Redis is away', () => rooms.redis.status !== 'ready');
+        await away;
         return decisions;
       };
     const order = await confirm(one);

@@ -84,7 +84,8 @@ describe('the page is complete', () => {
       const text = textOf(operation.id);
       expect(text).toContain(`${operation.method} ${operation.path}`);
       expect(text).toContain(operation.summary);
-      expect(text).toContain(operation.description.replaceAll('`', ''));
+      for (const paragraph of operation.description.split('\n\n'))
+        expect(text).toContain(paragraph.replaceAll('`', ''));
       for (const parameter of operation.parameters) expect(text).toContain(parameter.name);
       for (const schema of [operation.body?.schema, ...operation.successes.map((one) => one.schema)]) {
         if (schema) for (const name of fieldNames(schema)) expect(text).toContain(name);

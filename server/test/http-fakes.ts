@@ -5,12 +5,16 @@ import { SignJWT } from 'jose';
 import { courseOf } from '../src/domain/activity.ts';
 import { Ids } from '../src/domain/ids.ts';
 import type { ItemRow, Order, SaleRow, StockChange } from '../src/domain/ledger-facts.ts';
+import type { Upgrade } from '../src/domain/live-socket.ts';
 import type { ReservationRecord } from '../src/domain/reservation.ts';
 import { createHttp, type HttpDeps } from '../src/http/http.ts';
+import { LiveHub } from '../src/http/live-hub.ts';
 import type { OperatorVerbs } from '../src/reservations/operator-desk.ts';
+import { OwnEvents } from '../src/reservations/own-events.ts';
 import type { ReconcileVerb } from '../src/reservations/reconciler.ts';
 import type { ReservationVerbs, ReservationView } from '../src/reservations/reservations.ts';
 import type { AnalyticsView } from '../src/sales/analytics.ts';
+import { ItemFeed } from '../src/sales/item-feed.ts';
 import type { ItemView, SaleVerbs, SaleView } from '../src/sales/sales.ts';
 
 export const SECRET = new Uint8Array(32).fill(42);
@@ -140,7 +144,8 @@ export interface FakeWorld {
   /** When requests ran out of time. */
   readonly timeouts: number[];
   turnAway(request: Request): Response | undefined;
-  fetch(request: Request): Promise<Response>;
+  fetch(request: Request, peer?: string, upgrade?: Upgrade): Promise<Response>;
+  endLive(): void;
   /** Sends a request; `path` begins with a slash. */
   send(path: string, init?: SendInit): Promise<Response>;
 }
@@ -200,8 +205,26 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     audit: async () => ok({ rows: [], next: null }),
     ...options.operators,
   };
+  const feed = new ItemFeed({
+    catalog: { item: () => ITEM_ROW },
+    sales,
+    snapshotOf: () => Promise.reject(new Error('no store here')),
+    tell: async () => 0,
+  });
+  const hub = new LiveHub({
+    feed,
+    storeNowMs: () => Date.now(),
+    metrics: { sent: () => undefined, dropped: () => undefined },
+  });
+  const own = new OwnEvents({
+    verbs: reservations,
+    hints: { listen: () => undefined, quiet: () => undefined },
+    isTheirs: () => true,
+    storeNowMs: () => Date.now(),
+  });
   const generalLimit = options.generalLimit ?? (async () => null);
   const http = createHttp({
+    live: { feed, hub, own, limits: { sockets: 10, perAddress: 0 } },
     ids,
     auth: { hmacSecret: SECRET, issuer: ISSUER, audience: AUDIENCE },
     demoAuth: true,
@@ -237,7 +260,8 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     responses,
     timeouts,
     turnAway: http.turnAway,
-    fetch: (request) => http.fetch(request, PEER),
+    fetch: (request, peer = PEER, upgrade) => http.fetch(request, peer, upgrade),
+    endLive: () => http.endLive(),
     async send(path, { method = 'GET', headers = {}, body, token = null, peer = PEER } = {}) {
       const all = new Headers(headers);
       if (token !== null) all.set('authorization', `Bearer ${token}`);

@@ -19,7 +19,11 @@ export interface Caller extends Customer {
 }
 
 /** Answers at once for a token that needs no look at a key set, nor jose's whole examination; later for others. */
-export type Gate = (authorization: string | null, access: Access) => Gated | Promise<Gated>;
+export interface Gate {
+  (authorization: string | null, access: Access): Gated | Promise<Gated>;
+  /** When a token that was just let in is good no more, tolerance included; by this process's clock. */
+  endsAtSeconds(authorization: string): number;
+}
 /** Null on public operations: their callers are not looked at. */
 export type Gated = Answer<Caller | null>;
 
@@ -61,7 +65,7 @@ export function createGate(config: AuthConfig, ids: Ids, log: ErrorLog): Gate {
     sizeCalculation: (_token, header) => header.length,
   });
 
-  return (authorization, access) => {
+  const gate = (authorization: string | null, access: Access): Gated | Promise<Gated> => {
     if (access === 'public') return ANYONE;
     if (authorization === null) return MISSING;
     const known = remembered.get(authorization);
@@ -74,6 +78,8 @@ export function createGate(config: AuthConfig, ids: Ids, log: ErrorLog): Gate {
       ? verdict.then((facts) => judge(facts, authorization, access))
       : judge(verdict, authorization, access);
   };
+  const endsAtSeconds = (authorization: string) => remembered.peek(authorization)?.goodUntilSeconds ?? 0;
+  return Object.assign(gate, { endsAtSeconds });
 
   function judge(facts: Verdict, authorization: string, access: Access): Gated {
     if (facts === undefined) return INVALID;

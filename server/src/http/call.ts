@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Operation } from '@holdfast/contract/operation';
 import { PROBLEM_MEDIA_TYPE } from '@holdfast/contract/problem-body';
 import type { ProblemCode, Refusal } from '@holdfast/contract/problems';
+import type { Upgrade } from '../domain/live-socket.ts';
 import type { Deadline } from './deadlines.ts';
 import { problemHeaders, problemStatus, problemText } from './problem-response.ts';
 
@@ -26,6 +27,8 @@ export class Call {
   operation: Operation | undefined;
   /** Its time limit, if it has one. */
   deadline: Deadline | undefined;
+  /** What makes a WebSocket of it; undefined where nobody owns a socket. */
+  upgrade: Upgrade | undefined;
   /** The code it was refused with; undefined while it is not. */
   refusedWith: ProblemCode | undefined;
 

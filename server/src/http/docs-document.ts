@@ -194,14 +194,19 @@ function documented(
           }
         : null,
     successes: responses
-      .filter(([status]) => status.startsWith('2'))
+      .filter(([status]) => isSuccess(status))
       .map(([status, response]) => successOf(status, response, follow)),
     problems: responses
-      .filter(([status]) => !status.startsWith('2'))
+      .filter(([status]) => !isSuccess(status))
       .flatMap(([, { content }]) =>
         Object.values(content).flatMap(({ examples }) => Object.keys(examples ?? {})),
       ),
   };
+}
+
+/** A WebSocket is a success without a 2xx: 101. */
+function isSuccess(status: string): boolean {
+  return status.startsWith('2') || status === '101';
 }
 
 function successOf(status: string, response: Response, follow: Follow): Success {

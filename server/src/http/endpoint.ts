@@ -7,6 +7,7 @@
 import { bodyLimitBytes, type Operation, problemsOf } from '@holdfast/contract/operation';
 import type { ProblemCode, Refusal } from '@holdfast/contract/problems';
 import * as z from 'zod';
+import type { Upgrade } from '../domain/live-socket.ts';
 import type { Answer } from '../reservations/reservations.ts';
 import type { ClientAddress } from './addresses.ts';
 import type { Caller, Gate } from './auth.ts';
@@ -23,9 +24,11 @@ type BodyOf<O extends Operation> = O extends { body: { schema: infer S extends z
 type QueryOf<O extends Operation> = O extends { query: infer Q extends z.ZodObject } ? z.infer<Q> : unknown;
 type WireOf<O extends Operation> = O['success'] extends { streamType: string }
   ? ReadableStream<Uint8Array>
-  : O['success'] extends { textType: string }
-    ? string
-    : z.infer<O['success']['schema']>;
+  : O['success'] extends { endless: true }
+    ? string | ReadableStream<Uint8Array>
+    : O['success'] extends { textType: string }
+      ? string
+      : z.infer<O['success']['schema']>;
 
 /** What a handler is given; every part has the form that the contract says. */
 export interface Checked<O extends Operation> {
@@ -39,6 +42,8 @@ export interface Checked<O extends Operation> {
   readonly id: string;
   /** Empty where none is called for. */
   readonly idempotencyKey: string;
+  /** Makes a WebSocket of the request; undefined where there is no socket. */
+  readonly upgrade: Upgrade | undefined;
 }
 
 /** What a handler answers: the wire form of its result, or the refusal. */
@@ -51,6 +56,8 @@ export type Outcome<Wire> =
       readonly mediaType: string;
       readonly headers?: ResponseHeaders;
     }
+  /** It is a WebSocket now, and no longer a request. */
+  | { readonly ok: true; readonly upgraded: true }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** A handler with its types forgotten, so that all endpoints fit one list. */
@@ -114,6 +121,7 @@ export function openEndpoint(
       assertDocumented(refusal.code, call);
       return call.refuse(refusal);
     }
+    if ('upgraded' in outcome) return new Response(null, { status: 101 });
     // Its time limit ends with its beginning: a stream has one of its own.
     if ('file' in outcome)
       return call.stream(success.status, outcome.mediaType, outcome.file, outcome.headers);
@@ -160,7 +168,9 @@ async function check(
   if (!body.ok) return body;
   const key = operation.idempotencyKey ? idempotencyKeyOf(headers) : NO_KEY;
   if (!key.ok) return key;
-  const query = operation.query ? validateQuery(operation.query, request.url) : NOTHING;
+  // A page cannot read why its WebSocket was refused: it is made, and closed with a code that says so.
+  const told = operation.success.status === 101 && wantsSocket(request);
+  const query = operation.query && !told ? validateQuery(operation.query, request.url) : NOTHING;
   if (!query.ok) return query;
 
   const address = operation.limit === 'none' ? '' : clientAddress(headers, call.peerAddress);
@@ -173,8 +183,20 @@ async function check(
   if (pathId && !pathId.schema.safeParse(rawId).success) return unknownId(pathId.unknown);
 
   // On operations that are not public the gate has answered a caller.
-  const checked = { request, caller: caller as Caller, address, body: body.value, query: query.value };
+  const { upgrade } = call;
+  const checked = {
+    request,
+    caller: caller as Caller,
+    address,
+    body: body.value,
+    query: query.value,
+    upgrade,
+  };
   return { ok: true, value: { ...checked, id: rawId, idempotencyKey: key.value } };
+}
+
+export function wantsSocket(request: Request): boolean {
+  return request.method === 'GET' && request.headers.get('upgrade')?.toLowerCase() === 'websocket';
 }
 
 const NOTHING: Answer<unknown> = { ok: true, value: undefined };

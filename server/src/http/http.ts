@@ -6,6 +6,7 @@ import type { ProblemCode } from '@holdfast/contract/problems';
 import { reserve } from '@holdfast/contract/reservations';
 import { Hono } from 'hono';
 import type { Ids } from '../domain/ids.ts';
+import type { Upgrade } from '../domain/live-socket.ts';
 import { REQUEST_MS } from '../domain/time-budgets.ts';
 import type { OperatorVerbs } from '../reservations/operator-desk.ts';
 import type { ReconcileVerb } from '../reservations/reconciler.ts';
@@ -23,6 +24,7 @@ import { docsRoutes } from './docs-routes.ts';
 import { Door, TOO_MANY_WAIT } from './door.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
+import { type LiveDeps, liveRoutes } from './live-routes.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { orderRoutes } from './order-routes.ts';
 import { INTERNAL, problemStatus, refusalOf, tooLate } from './problem-response.ts';
@@ -44,6 +46,7 @@ export interface HttpDeps {
   readonly reconciler: ReconcileVerb;
   readonly analytics: AnalyticsVerb;
   readonly status: StatusReading;
+  readonly live: LiveDeps;
   readonly ids: Ids;
   readonly auth: AuthConfig;
   /** The built-in token issuer is on. */
@@ -82,7 +85,9 @@ export interface Http {
   /** The answer to a reserve that comes when too many wait; undefined: it may come in. Asked first, because it costs least. */
   turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
-  fetch(request: Request, peerAddress: string): Promise<Response>;
+  fetch(request: Request, peerAddress: string, upgrade?: Upgrade): Promise<Response>;
+  /** Whoever watches is told that the service stops, and nobody new may. Again is safe. */
+  endLive(): void;
 }
 
 type Env = { Bindings: { call: Call } };
@@ -101,12 +106,20 @@ export function createHttp(deps: HttpDeps): Http {
     limits: deps.limits,
     log,
   };
+  let closing = false;
   const door = new Door();
   const reserveEntry = door.entry(reserve);
   const route = routes(checkpoints, door, createWebFiles(deps.webFolder), [
     ...reservationRoutes(reservations, ids),
     ...orderRoutes(reservations, ids),
     ...inventoryRoutes(sales),
+    ...liveRoutes({
+      ...deps.live,
+      gate: checkpoints.gate,
+      log,
+      corsOrigins: deps.corsOrigins,
+      closing: () => closing,
+    }),
     ...saleRoutes(sales, deps.reservationTtlSeconds, deps.storeNowMs),
     ...operatorRoutes(deps.operators),
     ...reconcileRoutes(deps.reconciler),
@@ -154,14 +167,19 @@ export function createHttp(deps: HttpDeps): Http {
       return turnedAway(request, cors.headersFor(request));
     },
 
-    async fetch(request, peerAddress) {
+    async fetch(request, peerAddress, upgrade) {
       const startedMs = performance.now();
       const call = new Call(request, peerAddress, cors.headersFor(request));
+      call.upgrade = upgrade;
       const response = await (call.path.startsWith(API) ? answerInTime(call) : answer(call));
       const seconds = (performance.now() - startedMs) / 1000;
       if (call.operation?.limit === 'reserve') metrics.onReserve(call.refusedWith ?? 'reserved', seconds);
       metrics.onResponse(call.route, response.status, seconds);
       return response;
+    },
+    endLive() {
+      closing = true;
+      deps.live.hub.end();
     },
   };
 }

@@ -41,6 +41,7 @@ export function problemHeaders(refusal: Refusal, request: Request): Record<strin
       ? 'Bearer realm="holdfast", error="invalid_token"'
       : 'Bearer realm="holdfast"';
   }
+  if (refusal.code === 'upgrade-required') headers.upgrade = 'websocket';
   if (refusal.retryAfterSeconds !== undefined) {
     const seconds = Math.max(1, Math.ceil(refusal.retryAfterSeconds));
     headers['retry-after'] = String(seconds);

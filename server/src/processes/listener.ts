@@ -6,13 +6,18 @@
 //            close          idle closed    request) is cut
 import { createServer } from 'node:net';
 import { PROBLEM_BASE, PROBLEMS } from '@holdfast/contract/problems';
+import type { SocketEars, Upgrade } from '../domain/live-socket.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ListenOptions } from './messages.ts';
+import { ears } from './sockets.ts';
 
 export interface Handler {
   /** Asked first, before anything is found out about a request. */
   turnAway?(request: Request): Response | undefined;
-  fetch(request: Request, peerAddress: string): Response | Promise<Response>;
+  /** Answers with status 101 what it has made a WebSocket of. */
+  fetch(request: Request, peerAddress: string, upgrade: Upgrade): Response | Promise<Response>;
+  /** Says goodbye on every WebSocket, and ends answers that have no end of their own. */
+  endLive?(): void;
 }
 
 /** A client that sends or takes nothing for this long is closed, so that slow ones cannot hold connections. */
@@ -31,6 +36,10 @@ const QUIET_MS = 500;
 /** … and at most this. A client that was idle for as long may still send into the closing, as HTTP has it (RFC 9112, 9.3.1). */
 const NOTICE_MAX_MS = 4_000;
 const POLL_MS = 10;
+/** For the goodbyes of clients to those of the service: who is gone gives none. */
+const GOODBYES_MS = 500;
+
+const SWITCHED = 101;
 
 /** The port cannot be had; the message says what to do. */
 export class PortUnavailable extends Error {
@@ -42,15 +51,20 @@ export class Listener {
   private requestedAtMs = Number.NEGATIVE_INFINITY;
   private closed: Promise<void> | undefined;
 
-  private constructor(private readonly server: Bun.Server<undefined>) {}
+  private constructor(
+    private readonly handler: Handler,
+    private readonly server: Bun.Server<SocketEars>,
+  ) {}
 
   /** @throws PortUnavailable */
   static async open(handler: Handler, options: ListenOptions, log: Log): Promise<Listener> {
     if (options.shared && options.alone && options.port !== 0)
       await assertPortFree(options.host, options.port);
     try {
+      const upgrade: Upgrade = (request, data) => listener.server.upgrade(request, { data });
       const listener: Listener = new Listener(
-        Bun.serve({
+        handler,
+        Bun.serve<SocketEars>({
           hostname: options.host,
           port: options.port,
           reusePort: options.shared,
@@ -60,12 +74,14 @@ export class Listener {
           fetch(request, server) {
             listener.requestedAtMs = performance.now();
             const answer =
-              handler.turnAway?.(request) ?? handler.fetch(request, server.requestIP(request)?.address ?? '');
+              handler.turnAway?.(request) ??
+              handler.fetch(request, server.requestIP(request)?.address ?? '', upgrade);
             return answer instanceof Promise ? answer.then(listener.finish) : listener.finish(answer);
           },
+          websocket: ears,
           error(error) {
             log.error({ err: error }, 'a request ended in an error that nobody caught');
-            return listener.finish(lastResort());
+            return lastResort(listener.closing);
           },
         }),
       );
@@ -88,11 +104,17 @@ export class Listener {
   private async drain(deadline: number): Promise<void> {
     this.closing = true;
     await this.notice(deadline);
+    this.handler.endLive?.();
+    await this.goodbyes(Math.min(deadline, performance.now() + GOODBYES_MS));
     const stopped = this.server.stop(false);
     while (this.server.pendingRequests > 0 && performance.now() < deadline) {
       await Promise.race([stopped, Bun.sleep(POLL_MS)]);
     }
     await this.server.stop(true);
+  }
+
+  private async goodbyes(deadline: number): Promise<void> {
+    while (this.server.pendingWebSockets > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);
   }
 
   private async notice(deadline: number): Promise<void> {
@@ -104,7 +126,8 @@ export class Listener {
     }
   }
 
-  private readonly finish = (response: Response): Response => {
+  private readonly finish = (response: Response): Response | undefined => {
+    if (response.status === SWITCHED) return undefined;
     if (this.closing) response.headers.set('connection', 'close');
     return response;
   };
@@ -149,7 +172,7 @@ function portUnavailable(error: unknown, host: string, port: number): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-function lastResort(): Response {
+function lastResort(closing: boolean): Response {
   const { status, title } = PROBLEMS.internal;
   const requestId = crypto.randomUUID();
   return Response.json(
@@ -161,6 +184,13 @@ function lastResort(): Response {
       code: 'internal',
       request_id: requestId,
     },
-    { status, headers: { 'content-type': 'application/problem+json', 'x-request-id': requestId } },
+    {
+      status,
+      headers: {
+        'content-type': 'application/problem+json',
+        'x-request-id': requestId,
+        ...(closing && { connection: 'close' }),
+      },
+    },
   );
 }

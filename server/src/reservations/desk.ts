@@ -41,6 +41,8 @@ export interface DeskOptions {
   readonly onLost: () => void;
   /** Hears what came of each attempt at a sale. */
   readonly attempts?: Attempts;
+  /** Hears whose reservation has changed, for those who watch. */
+  readonly onChanged?: (customerKey: string, reservationId: string) => void;
   readonly onLedgerFailure: (error: unknown) => void;
 }
 
@@ -114,6 +116,7 @@ export class Desk implements ReservationVerbs {
     const reply = await inStore(releasing, MISSING);
     switch (reply.kind) {
       case 'released':
+        this.changed(customer, reservationId);
         return await this.viewOrLost(saleNumber, reply.record);
       case 'confirmed':
         return { ok: false, refusal: ALREADY_CONFIRMED };
@@ -143,7 +146,10 @@ export class Desk implements ReservationVerbs {
       maxLifetimeSeconds: extensions.maxLifetimeSeconds,
     };
     const reply = await inStore(this.options.channelOf(saleNumber).extend(command), MISSING);
-    if (reply.kind === 'extended') return await this.viewOrLost(saleNumber, reply.record);
+    if (reply.kind === 'extended') {
+      this.changed(customer, reservationId);
+      return await this.viewOrLost(saleNumber, reply.record);
+    }
     if (reply.kind === 'limit-reached') return { ok: false, refusal: extensionLimit(extensions) };
     const state = reply.kind === 'missing' ? (await this.journaled.find(reservationId))?.state : reply.kind;
     if (state === undefined || state === 'lost') return { ok: false, refusal: LOST };
@@ -158,7 +164,9 @@ export class Desk implements ReservationVerbs {
   ): Promise<Answer<Order>> {
     const begunAtMs = performance.now();
     try {
-      return await this.confirms.run(customer, saleNumber, reservationId, paymentReference);
+      const answer = await this.confirms.run(customer, saleNumber, reservationId, paymentReference);
+      if (answer.ok) this.changed(customer, reservationId);
+      return answer;
     } finally {
       this.options.attempts?.confirmed(saleNumber, performance.now() - begunAtMs);
     }
@@ -175,6 +183,10 @@ export class Desk implements ReservationVerbs {
     cursor: string | null,
   ): Promise<Answer<{ rows: readonly Order[]; next: string | null }>> {
     return { ok: true, value: await this.options.ledger.ordersOf(customer.key, { limit, cursor }) };
+  }
+
+  private changed(customer: Customer, reservationId: string): void {
+    this.options.onChanged?.(customer.key, reservationId);
   }
 
   private async releaseForgotten(

@@ -22,6 +22,8 @@ export interface ReserveOptions {
   readonly channelOf: (saleNumber: number) => SaleChannel;
   /** Hears what came of each attempt at a sale. */
   readonly attempts?: Attempts;
+  /** Hears whose reservation has changed, for those who watch. */
+  readonly onChanged?: (customerKey: string, reservationId: string) => void;
 }
 
 export type ReserveAnswer = Answer<{ view: ReservationView; replayed: boolean }>;
@@ -92,6 +94,7 @@ export class Reserve {
     });
     const reply = await inStore(reserving, { kind: 'closed' } as const);
     if (reply.kind === 'reserved') {
+      this.options.onChanged?.(request.customer.key, reservationId);
       const view: ReservationView = {
         saleId: sale.id,
         record: reply.record,

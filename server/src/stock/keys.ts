@@ -17,3 +17,6 @@ export const GENERAL_WINDOW_KEYS = ['hf:{general}:win0', 'hf:{general}:win1'] as
 
 /** Written to see which replicas follow; it says nothing. */
 export const HEARTBEAT_KEY = 'hf:{general}:beat';
+
+/** Where processes tell each other whose reservations have changed. */
+export const HINT_CHANNEL = 'hf:{general}:hints';

@@ -16,11 +16,15 @@ export interface RawAnswer {
   /** By lower-case name; the values of a repeated header are joined with a comma. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
+  /** Events go on and on: `text` is the data of the first one, and the connection is of no further use. */
+  readonly endless?: true;
 }
 
 /** Longer than the server's own limits on slow clients, so that a test sees those and not this. */
 const ANSWER_LIMIT_MS = 25_000;
 const HEAD_END = '\r\n\r\n';
+const EVENTS = 'text/event-stream';
+const STREAMED: ReadonlySet<string> = new Set([EVENTS, 'application/x-ndjson']);
 
 export function wireBytes({ method, target, headers = [], body }: RawRequest): Buffer {
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
@@ -120,7 +124,8 @@ export class RawClient {
     try {
       answer = await this.connection.answer(request.method === 'HEAD');
     } finally {
-      if (answer?.headers.get('connection')?.toLowerCase() === 'close' || !answer) this.close();
+      const isOver = !answer || answer.endless || answer.headers.get('connection')?.toLowerCase() === 'close';
+      if (isOver) this.close();
     }
     if (!answer) throw new Error(`the server hung up on ${request.method} ${request.target}`);
     return answer;
@@ -160,8 +165,14 @@ function parseAnswer(bytes: Buffer, isHead: boolean): { answer: RawAnswer; lengt
   }
   const bodyStart = headEnd + HEAD_END.length;
   if (headers.has('transfer-encoding')) {
-    if (!headers.has('content-disposition'))
-      throw new Error('only files come in chunks, all else with a length');
+    if (!isHead && headers.get('content-type') === EVENTS) {
+      const text = firstEvent(bytes.subarray(bodyStart));
+      return text === undefined
+        ? undefined
+        : { answer: { status, headers, text, endless: true }, length: bytes.byteLength };
+    }
+    if (!STREAMED.has(headers.get('content-type') ?? '') && !headers.has('content-disposition'))
+      throw new Error('only files and streams come in chunks, all else with a length');
     const body = isHead ? { parts: [], end: bodyStart } : chunksFrom(bytes, bodyStart);
     if (!body) return undefined;
     return { answer: { status, headers, text: Buffer.concat(body.parts).toString() }, length: body.end };
@@ -186,4 +197,10 @@ function chunksFrom(bytes: Buffer, start: number): { parts: Buffer[]; end: numbe
     parts.push(bytes.subarray(from, from + size));
     at = from + size + 2;
   }
+}
+
+/** The data of the first event among the chunks; undefined while it is not whole. */
+function firstEvent(chunks: Buffer): string | undefined {
+  const event = /^[0-9a-f]+\r\nevent: \w+\ndata: (.*)\n\n/i.exec(chunks.toString());
+  return event?.[1];
 }

@@ -190,8 +190,8 @@ function mayReturn(members: Readonly<Record<string, unknown>> | undefined): bool
 
 /** Resolves after the pause, or rejects at once when the race is called off. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const stop = () => {
       clearTimeout(timer);
       reject(signal.reason);
