@@ -194,7 +194,7 @@ export const RESERVING: readonly Mutation[] = [
   },
   {
     guard: 'double lines in one cart merged',
-    file: `${SRC}/reservations/desk.ts`,
+    file: `${SRC}/reservations/reserve.ts`,
     find: 'const lines = mergeLines(request.lines);',
     put: 'const { lines } = request;',
     test: HOLDS.doubles,

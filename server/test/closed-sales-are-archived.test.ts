@@ -95,6 +95,23 @@ test('then-the-ledger-answers-as-the-store-did', async () => {
   const extend = await rooms.desk.extend(ann(), saleNumber, released, 10);
   expect(!extend.ok && extend.refusal.code).toBe('not-active');
 
+  const saleId = before.ok ? before.value.row.saleId : '';
+  const closedAgain = await rooms.sales.close(saleId, 'operator');
+  expect(closedAgain.ok && closedAgain.value.row.unloaded).toBe(true);
+
+  for (const delta of [-1, 1]) {
+    const change = await rooms.sales.changeStock({
+      sku: 'archived',
+      delta,
+      reason: 'counted',
+      reference: null,
+      expectedTotal: null,
+      operator: 'operator',
+      idempotencyKey: `late ${delta}`,
+    });
+    expect(!change.ok && change.refusal.code).toBe('sale-closed');
+  }
+
   // Its SKU is free for another sale, in which it sells as ever.
   await openSale(rooms, { archived: 1 });
   await rooms.reserveOne(ann(), 'archived', 'new');

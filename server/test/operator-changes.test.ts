@@ -45,7 +45,7 @@ describe('a changed sale', () => {
   });
 
   test('grants-its-new-time-and-extensions-in-every-process-and-old-requests-mean-what-they-meant', async () => {
-    const { id, sku } = await makeSale(fleet.url(0), { a: 50 });
+    const { id, sku } = await makeSale(fleet.url(0), { a: 100_000 });
     const ann = new Caller(fleet.url(1), `ann-${id}`);
     const first = await ann.reserve({ [sku('a')]: 1 }, 'first');
     expect(first.body.ttl_seconds).toBe(300);

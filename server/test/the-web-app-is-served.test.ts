@@ -89,7 +89,7 @@ describe('the pages', () => {
       '/sales/..%2f..%2fetc',
       '/orders/',
       '/orders/ord_short',
-      '/console/A',
+      '/console/a.b',
       '/console/..%2f',
       '/console2',
       '/start.css',

@@ -94,7 +94,8 @@ export class SaleAnalytics implements AnalyticsVerb {
     const fromS = Math.floor(from / step) * step;
     const toS = Math.ceil(to / step) * step;
     if ((toS - fromS) / step > points.max) {
-      return { refusal: invalid('/step', `must be longer: at most ${points.max} points are answered`) };
+      const [path, how] = stepSeconds === null ? ['/from', 'nearer to `to`'] : ['/step', 'longer'];
+      return { refusal: invalid(path, `must be ${how}: at most ${points.max} points are answered`) };
     }
     return { fromS, toS, step };
   }

@@ -12,7 +12,7 @@ import {
   type StockChangeResult,
 } from '../domain/ledger-facts.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
-import type { PendReply } from '../domain/sale-store.ts';
+import { type PendReply, SaleUnloaded } from '../domain/sale-store.ts';
 import type { Catalog } from '../ledger/catalog.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
@@ -78,11 +78,21 @@ export class StockChanges {
         attempts === 0
           ? ids.operatorKey(request.operator, FIRST_ATTEMPT, request.idempotencyKey)
           : randomBytes(OPERATION_BYTES).toString('base64url');
-      const attempt = await this.attempt(request, item, key, print, operationId);
+      const attempt = await this.attemptOrClosed(request, item, key, print, operationId);
       if (attempt !== 'again') return attempt;
       if (this.options.retries?.take('stock-change') === false) break;
     }
     return { ok: false, refusal: NOT_NOW };
+  }
+
+  /** A sale that has left the store is closed. */
+  private async attemptOrClosed(...asked: Parameters<StockChanges['attempt']>): Promise<Attempt> {
+    try {
+      return await this.attempt(...asked);
+    } catch (error) {
+      if (error instanceof SaleUnloaded) return { ok: false, refusal: refusalOf({ kind: 'sale-closed' }) };
+      throw error;
+    }
   }
 
   private async attempt(

@@ -165,19 +165,22 @@ function responseAt(reference: string): Response {
 }
 
 /** Pages for people, beside the document. */
-const PAGES: readonly string[] = ['/', '/start.css', '/docs', '/docs.css'];
+const PAGES: readonly string[] = ['/docs', '/docs.css'];
+const APP_PAGE =
+  /^\/(?:sales\/[a-z0-9][a-z0-9-]{0,63}|orders(?:\/ord_[A-Za-z0-9_-]{22})?|console(?:\/[A-Za-z0-9_/-]*)?)?$/;
 
 /** What a request line meets. */
 export type Met =
   | { readonly kind: 'operation'; readonly operation: Described; readonly id: string }
   | { readonly kind: 'other-method'; readonly here: readonly Described[] }
-  | { readonly kind: 'page' }
+  | { readonly kind: 'page' | 'app-page' }
   | { readonly kind: 'nothing' };
 
 export function meet(method: string, target: string): Met {
   // The server resolves dot segments, as the URL standard says; nothing is decoded.
   const path = new URL(`http://shop.test${target}`).pathname;
   if (PAGES.includes(path)) return { kind: 'page' };
+  if (APP_PAGE.test(path)) return { kind: 'app-page' };
   const here = OPERATIONS.filter((operation) => operation.path === path);
   const matching =
     here.length > 0 ? here : OPERATIONS.filter((operation) => idIn(operation.path, path) !== undefined);

@@ -38,9 +38,12 @@ const weighted = <T>(...options: [weight: number, arbitrary: fc.Arbitrary<T>][])
 
 /** How often each is called, for one of the others: what changes stock most, what makes sales least. */
 const WEIGHTS: Readonly<Record<string, number>> = {
-  reserve: 30,
+  reserve: 45,
   confirm: 10,
   releaseReservation: 6,
+  extendReservation: 10,
+  releaseForCustomer: 4,
+  inspectReservation: 5,
   createSale: 3,
   addItems: 3,
   closeSale: 1,

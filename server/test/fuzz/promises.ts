@@ -17,16 +17,18 @@ const BEYOND_THE_SCHEMA: readonly RegExp[] = [
   /^must be an RFC 3339 instant /,
   /^must be a next_cursor of an earlier answer$/,
   /^must be there once$/,
+  /^must be before `to`$/,
+  /^must be (longer|nearer to `to`): at most \d+ points are answered$/,
   /^Idempotency-Key and X-Idempotency-Key must not differ$/,
 ];
 
 /** The promises that the answer breaks, in words; empty for a good one. */
 export function brokenPromises(request: RawRequest, answer: RawAnswer): string[] {
   const met = meet(request.method, request.target);
-  return [...always(request, answer), ...ofWhatItMet(request, answer, met)];
+  return [...always(request, answer, met), ...ofWhatItMet(request, answer, met)];
 }
 
-function* always(request: RawRequest, answer: RawAnswer): Generator<string> {
+function* always(request: RawRequest, answer: RawAnswer, met: Met): Generator<string> {
   const { status, headers, text } = answer;
   if (status >= 500) yield `status ${status}`;
   const id = headers.get('x-request-id') ?? '';
@@ -34,7 +36,9 @@ function* always(request: RawRequest, answer: RawAnswer): Generator<string> {
   const kept = given.length === 1 && /^[A-Za-z0-9_-]{1,64}$/.test(given[0] ?? '');
   if (kept ? id !== given[0] : !/^[0-9a-f-]{36}$/.test(id)) yield `X-Request-Id is ${JSON.stringify(id)}`;
   if (headers.get('x-content-type-options') !== 'nosniff') yield 'may be sniffed';
-  if (headers.get('cache-control') !== 'no-store') yield 'may be stored';
+  // Pages of the web app are kept, and asked after each time.
+  const keeps = met.kind === 'app-page' && status < 300 ? 'no-cache' : 'no-store';
+  if (headers.get('cache-control') !== keeps) yield `may be stored: ${headers.get('cache-control')}`;
   if ([...headers.keys()].some((name) => name.startsWith('access-control-')))
     yield 'CORS headers for a stranger';
   if (status >= 400 && text.includes(CANARY)) yield 'repeats the input';
@@ -45,6 +49,7 @@ function* always(request: RawRequest, answer: RawAnswer): Generator<string> {
 function* ofWhatItMet(request: RawRequest, answer: RawAnswer, met: Met): Generator<string> {
   const { status, headers } = answer;
   switch (met.kind) {
+    case 'app-page':
     case 'page': {
       const expected = ['GET', 'HEAD'].includes(request.method) ? 200 : 405;
       if (status !== expected && status !== 429) yield `a page answered ${status}`;
@@ -194,7 +199,7 @@ function decoded(segment: string): string {
 
 /** A number in a query is text. */
 function typed(name: string, value: string): unknown {
-  return name === 'limit' && /^\d+$/.test(value) ? Number(value) : value;
+  return (name === 'limit' || name === 'step') && /^\d+$/.test(value) ? Number(value) : value;
 }
 
 function queryNamed({ target }: RawRequest, name: string): string[] {
