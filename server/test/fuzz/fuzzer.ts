@@ -4,7 +4,7 @@ import { token } from '../harness/service.ts';
 import { RawClient, wireBytes } from '../hostile/raw-http.ts';
 import { meet } from './contract.ts';
 import { type Actor, anyPlan, type Plan, requestOf } from './plans.ts';
-import { brokenPromises, isStream } from './promises.ts';
+import { brokenPromises } from './promises.ts';
 import { World } from './world.ts';
 
 /** Requests at a time: enough to race, few enough to read when one fails. */
@@ -70,7 +70,7 @@ export class Fuzzer {
 
     const broken = brokenPromises(request, answer);
     const learnable =
-      answer.status < 300 && request.method !== 'HEAD' && broken.length === 0 && !isStream(answer);
+      answer.status < 300 && request.method !== 'HEAD' && broken.length === 0 && !answer.endless;
     const lie = learnable ? world.learn(name, ownerOf(plan.actor), answer.text) : undefined;
     const all = lie === undefined ? broken : [...broken, lie];
     const exchange = `→ ${wireBytes(request).toString('latin1')}\n← ${answer.status} ${answer.text}`;

@@ -93,13 +93,7 @@ function* ofOperation(
     yield 'an unlisted replay';
   if (request.method === 'HEAD') return;
 
-  const bodies: readonly unknown[] = isStream(answer)
-    ? answer.text
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line))
-    : [JSON.parse(answer.text)];
-  const body = bodies.find((one) => !listed.validate(one)) ?? bodies[0];
+  const body: unknown = JSON.parse(answer.text);
   if (!listed.validate(body)) yield `does not fit its schema: ${JSON.stringify(listed.validate.errors)}`;
   if (status >= 400) yield* problem(answer, request, [...listed.codes]);
 
@@ -107,11 +101,6 @@ function* ofOperation(
   if (status < 300 && unfit !== undefined) yield `accepted although ${unfit}`;
   if (status === 400 && unfit === undefined && !refusedBeyondSchema(body))
     yield 'refused although all of it fits';
-}
-
-/** One value a line. */
-export function isStream({ headers }: RawAnswer): boolean {
-  return headers.get('content-type') === 'application/x-ndjson';
 }
 
 const ALWAYS_WITH: Readonly<Record<number, readonly string[]>> = {

@@ -16,15 +16,18 @@ export interface RawAnswer {
   /** By lower-case name; the values of a repeated header are joined with a comma. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
-  /** Events go on and on: `text` is the data of the first one, and the connection is of no further use. */
+  /** A stream goes on: `text` is its first piece, and the connection is of no further use. */
   readonly endless?: true;
 }
 
 /** Longer than the server's own limits on slow clients, so that a test sees those and not this. */
 const ANSWER_LIMIT_MS = 25_000;
 const HEAD_END = '\r\n\r\n';
-const EVENTS = 'text/event-stream';
-const STREAMED: ReadonlySet<string> = new Set([EVENTS, 'application/x-ndjson']);
+/** Answers that go on: what their first piece looks like. */
+const STREAMS: ReadonlyMap<string, RegExp> = new Map([
+  ['text/event-stream', /^[0-9a-f]+\r\nevent: \w+\ndata: (.*)\n\n/i],
+  ['application/x-ndjson', /^[0-9a-f]+\r\n(.*)\n/i],
+]);
 
 export function wireBytes({ method, target, headers = [], body }: RawRequest): Buffer {
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
@@ -165,13 +168,14 @@ function parseAnswer(bytes: Buffer, isHead: boolean): { answer: RawAnswer; lengt
   }
   const bodyStart = headEnd + HEAD_END.length;
   if (headers.has('transfer-encoding')) {
-    if (!isHead && headers.get('content-type') === EVENTS) {
-      const text = firstEvent(bytes.subarray(bodyStart));
+    const stream = STREAMS.get(headers.get('content-type') ?? '');
+    if (stream && !isHead) {
+      const text = stream.exec(bytes.subarray(bodyStart).toString())?.[1];
       return text === undefined
         ? undefined
         : { answer: { status, headers, text, endless: true }, length: bytes.byteLength };
     }
-    if (!STREAMED.has(headers.get('content-type') ?? '') && !headers.has('content-disposition'))
+    if (!stream && !headers.has('content-disposition'))
       throw new Error('only files and streams come in chunks, all else with a length');
     const body = isHead ? { parts: [], end: bodyStart } : chunksFrom(bytes, bodyStart);
     if (!body) return undefined;
@@ -197,10 +201,4 @@ function chunksFrom(bytes: Buffer, start: number): { parts: Buffer[]; end: numbe
     parts.push(bytes.subarray(from, from + size));
     at = from + size + 2;
   }
-}
-
-/** The data of the first event among the chunks; undefined while it is not whole. */
-function firstEvent(chunks: Buffer): string | undefined {
-  const event = /^[0-9a-f]+\r\nevent: \w+\ndata: (.*)\n\n/i.exec(chunks.toString());
-  return event?.[1];
 }
