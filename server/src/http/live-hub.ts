@@ -8,13 +8,15 @@ import type { ItemFeed } from '../sales/item-feed.ts';
 import type { ItemView } from '../sales/sales.ts';
 import { itemWire } from './wire.ts';
 
-/** Viewers told in one turn of the event loop: about a millisecond's work. */
-const SLICE = 200;
+/** Viewers told in one turn of the event loop: some 0.3 ms of work. */
+const SLICE = 40;
+/** Between slices: a wave over thousands flows beside the reserves instead of standing before them. */
+const SLICE_PAUSE_MS = 8;
 /**
  * Messages about one sale a second, for all viewers together: past it looks come further apart. 5,000 viewers of one hot
- * item hear of it twice a second, 1,000 as often as the contract allows.
+ * item hear of it every 1.25 s, 400 as often as the contract allows.
  */
-const SALE_MESSAGES_PER_SECOND = 10_000;
+const SALE_MESSAGES_PER_SECOND = 4_000;
 /** Who has not read for this long, with bytes waiting, is let go at the next beat. */
 const SLOW_READER_MS = 5_000;
 
@@ -209,7 +211,7 @@ export class LiveHub {
   private async spread(viewers: readonly Viewer[], each: (viewer: Viewer) => boolean): Promise<number> {
     let sent = 0;
     for (let from = 0; from < viewers.length; from += SLICE) {
-      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (from > 0) await Bun.sleep(SLICE_PAUSE_MS);
       for (const viewer of viewers.slice(from, from + SLICE)) if (each(viewer)) sent += 1;
     }
     this.options.metrics.sent(sent);
