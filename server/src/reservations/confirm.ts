@@ -38,6 +38,12 @@ interface Commit {
   readonly request: ConfirmRequest;
 }
 
+interface Committed {
+  readonly decision: ConfirmDecision;
+  /** Step 3 of its batch is over, well or not. */
+  readonly applied: Promise<void>;
+}
+
 export interface ConfirmOptions {
   readonly ledger: LedgerContract;
   readonly ids: Ids;
@@ -50,7 +56,7 @@ export interface ConfirmOptions {
 }
 
 export class Confirm {
-  private readonly commits = new Map<number, Batcher<Commit, ConfirmDecision>>();
+  private readonly commits = new Map<number, Batcher<Commit, Committed>>();
 
   constructor(private readonly options: ConfirmOptions) {}
 
@@ -75,7 +81,9 @@ export class Confirm {
         paymentReference,
       };
       try {
-        return answerOf(await this.commitsOf(saleNumber).run({ epoch, request }));
+        const { decision, applied } = await this.commitsOf(saleNumber).run({ epoch, request });
+        await applied;
+        return answerOf(decision);
       } catch (error) {
         if (error instanceof StaleEpoch) {
           await this.options.open(saleNumber);
@@ -113,7 +121,7 @@ export class Confirm {
     }
   }
 
-  private commitsOf(saleNumber: number): Batcher<Commit, ConfirmDecision> {
+  private commitsOf(saleNumber: number): Batcher<Commit, Committed> {
     let batcher = this.commits.get(saleNumber);
     if (!batcher) {
       batcher = new Batcher({
@@ -128,8 +136,11 @@ export class Confirm {
     return batcher;
   }
 
-  /** Steps 2 and 3 for a batch. All of it was pinned under one epoch, or none of it commits. */
-  private async commit(channel: SaleChannel, pinned: readonly Commit[]): Promise<ConfirmDecision[]> {
+  /**
+   * Steps 2 and 3 for a batch. All of it was pinned under one epoch, or none of it commits. The next batch does not wait for step 3: Redis
+   * applies this one while the ledger decides that one.
+   */
+  private async commit(channel: SaleChannel, pinned: readonly Commit[]): Promise<Committed[]> {
     const epoch = pinned[0]?.epoch ?? 0;
     if (pinned.some((one) => one.epoch !== epoch)) throw new StaleEpoch('the batch spans a change of epoch');
     const requests = pinned.map((one) => one.request);
@@ -142,8 +153,8 @@ export class Confirm {
       if (error instanceof LedgerUnavailable) await this.giveBack(channel, epoch, requests);
       throw error;
     }
-    await this.applyBack(channel, entriesOf(requests, decisions));
-    return decisions;
+    const applied = this.applyBack(channel, entriesOf(requests, decisions));
+    return decisions.map((decision) => ({ decision, applied }));
   }
 
   /** Surely nothing was committed: those whose attempt was the only one become active again. */
