@@ -193,11 +193,18 @@ describe('the sealer', () => {
     };
   }
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const leisure = { isNow: true };
 
   test('seals-a-page-of-each-chain-in-turn', async () => {
     const ledger = new ManyChains(3, 2);
     let rows = 0;
-    const worker = sealer({ ledger, isOurTurn: () => true, log: silent, onSealed: (more) => (rows += more) });
+    const worker = sealer({
+      ledger,
+      isOurTurn: () => true,
+      leisure,
+      log: silent,
+      onSealed: (more) => (rows += more),
+    });
     worker.start();
     await until('all is sealed', () => rows === 3_000);
     await worker.stop();
@@ -210,7 +217,7 @@ describe('the sealer', () => {
       await Bun.sleep(100);
       return { more: false };
     });
-    const worker = sealer({ ledger, isOurTurn: () => true, log: silent, onSealed: () => undefined });
+    const worker = sealer({ ledger, isOurTurn: () => true, leisure, log: silent, onSealed: () => undefined });
     worker.start();
     await until('every chain was served', () => new Set(ledger.served).size === 4);
     await worker.stop();
@@ -224,11 +231,34 @@ describe('the sealer', () => {
       asked += 1;
       return false;
     };
-    const worker = sealer({ ledger, isOurTurn, log: silent, onSealed: () => undefined });
+    const worker = sealer({ ledger, isOurTurn, leisure, log: silent, onSealed: () => undefined });
     worker.start();
     await until('it has looked', () => asked > 0);
     await worker.stop();
     expect(ledger.served).toEqual([]);
+  });
+
+  test('waits-in-a-rush-and-seals-after-it', async () => {
+    const ledger = new ManyChains(1, 1);
+    let looks = 0;
+    const rushes = {
+      get isNow() {
+        looks += 1;
+        return looks > 1;
+      },
+    };
+    const worker = sealer({
+      ledger,
+      isOurTurn: () => true,
+      leisure: rushes,
+      log: silent,
+      onSealed: () => undefined,
+    });
+    worker.start();
+    await until('it has looked', () => looks === 1);
+    expect(ledger.served).toEqual([]);
+    await until('the rush is over and all is sealed', () => ledger.served.length === 1);
+    await worker.stop();
   });
 
   test('tells-once-of-a-row-that-does-not-come', async () => {
@@ -239,7 +269,7 @@ describe('the sealer', () => {
       more: false,
       stop: { why: 'missing', epoch: 3, seq: 12 },
     }));
-    const worker = sealer({ ledger, isOurTurn: () => true, log, onSealed: () => undefined });
+    const worker = sealer({ ledger, isOurTurn: () => true, leisure, log, onSealed: () => undefined });
     worker.start();
     await until('it has looked three times', () => ledger.served.length >= 3);
     await worker.stop();

@@ -14,6 +14,7 @@ import { catalogReader } from './catalog-reader.ts';
 import { expiry } from './expiry.ts';
 import { leaseKeeper } from './lease-keeper.ts';
 import { ledgerWriter } from './ledger-writer.ts';
+import { Leisure } from './leisure.ts';
 import type { WorkerHealth, WorkerLog } from './periodic.ts';
 import { purge } from './purge.ts';
 import { reconcilerWorker } from './reconciler.ts';
@@ -83,7 +84,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     resolver({ ...options, isOurTurn }),
     purge({ ...options, isOurTurn }),
     archivist({ ...options, isOurTurn }),
-    sealer({ ledger, log, isOurTurn, onSealed: (rows) => sealed.inc(rows) }),
+    sealer({ ledger, log, isOurTurn, leisure: new Leisure(), onSealed: (rows) => sealed.inc(rows) }),
     attemptsWriter({ attempts, ledger, log }),
     summariser({ ledger, log, isOurTurn, onSummarised: (rows) => summarised.inc(rows) }),
     reconcilerWorker({ reconciler, gate, log, isOurTurn, onRound }),

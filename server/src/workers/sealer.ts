@@ -1,7 +1,8 @@
 // Seals the journal, in the background: a chain after the other, a page at a time, for a bounded part of every second.
-// During a rush it may fall behind; what is not sealed yet is sealed after it. Nothing waits for it.
+// In a rush it waits (leisure.ts), and what is not sealed yet is sealed after it. Nothing waits for it.
 import type { Chain, Stop } from '../domain/journal-chain.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
+import type { Leisure } from './leisure.ts';
 import { Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const SEAL_EVERY_MS = 1_000;
@@ -11,6 +12,7 @@ const RUN_MS = 250;
 export interface SealerOptions {
   readonly ledger: Pick<LedgerContract, 'unsealedChains' | 'sealNext'>;
   readonly isOurTurn: () => boolean;
+  readonly leisure: Pick<Leisure, 'isNow'>;
   readonly log: WorkerLog;
   readonly onSealed: (rows: number) => void;
 }
@@ -61,7 +63,9 @@ export function sealer(options: SealerOptions): Worker {
     everyMs: SEAL_EVERY_MS,
     log: options.log,
     run: async () => {
-      if (options.isOurTurn()) await sealAll();
+      // Asked in any case: it measures from one time to the next.
+      const { isNow } = options.leisure;
+      if (options.isOurTurn() && isNow) await sealAll();
     },
   });
 }
