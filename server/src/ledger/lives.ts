@@ -118,6 +118,7 @@ export async function reservationsOf(
       WHERE (at_ms, reservation_id) < (${afterMs}::bigint, ${afterId}::bytea)
       ORDER BY at_ms DESC, reservation_id DESC
       LIMIT ${rowsToAsk(page)}`;
+    if (shown.length === 0) return []; // most of a crowd has none
     const ids = byteaArray(shown.map((row) => row.reservation_id));
     return sql<OrderedLifeRow[]>`
       SELECT * FROM (

@@ -5,8 +5,9 @@ import type { Ids } from '../domain/ids.ts';
 import type { ItemRow, NewItem, NewSale, SaleChange, SaleRow } from '../domain/ledger-facts.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import { SaleUnloaded, type StockSnapshot } from '../domain/sale-store.ts';
+import { SharedReads } from '../domain/shared-reads.ts';
 import type { Catalog } from '../ledger/catalog.ts';
-import type { LedgerContract } from '../ledger/contract.ts';
+import type { LedgerContract, Page } from '../ledger/contract.ts';
 import type { OpenSale, SaleChannel } from '../stock/sale-channel.ts';
 import type { Answer, Changed, ChangeStockRequest, ItemView, SaleVerbs, SaleView } from './sales.ts';
 import { StockChanges } from './stock-changes.ts';
@@ -44,6 +45,10 @@ const STORE_NOT_READY: Refusal = {
 
 export class SalesDesk implements SaleVerbs {
   private readonly stockChanges: StockChanges;
+  // What everybody looks at when a sale opens.
+  private readonly pages = new SharedReads<Page<ItemRow> | null>();
+  private readonly oneSale = new SharedReads<SaleView | null>();
+  private readonly salePages = new SharedReads<{ rows: SaleView[]; next: string | null }>();
 
   constructor(private readonly options: SalesDeskOptions) {
     this.stockChanges = new StockChanges(options);
@@ -67,9 +72,11 @@ export class SalesDesk implements SaleVerbs {
     limit: number,
     cursor: string | null,
   ): Promise<Answer<{ rows: ItemView[]; next: string | null }>> {
-    if (saleId !== null && !(await this.options.ledger.saleById(saleId)))
-      return { ok: false, refusal: UNKNOWN_SALE };
-    const page = await this.options.ledger.items(saleId, { limit, cursor });
+    const page = await this.pages.run(JSON.stringify([saleId, limit, cursor]), async () => {
+      if (saleId !== null && !(await this.options.ledger.saleById(saleId))) return null;
+      return await this.options.ledger.items(saleId, { limit, cursor });
+    });
+    if (page === null) return { ok: false, refusal: UNKNOWN_SALE };
     const saleNumbers = [...new Set(page.rows.map((row) => row.saleNumber))];
     const snapshots = new Map(
       await Promise.all(saleNumbers.map(async (n) => [n, await this.snapshotOf(n)] as const)),
@@ -84,17 +91,22 @@ export class SalesDesk implements SaleVerbs {
   }
 
   async sale(saleId: string): Promise<Answer<SaleView>> {
-    const row = await this.options.ledger.saleById(saleId);
-    return row ? { ok: true, value: await this.withItems(row) } : { ok: false, refusal: UNKNOWN_SALE };
+    const value = await this.oneSale.run(saleId, async () => {
+      const row = await this.options.ledger.saleById(saleId);
+      return row ? await this.withItems(row) : null;
+    });
+    return value ? { ok: true, value } : { ok: false, refusal: UNKNOWN_SALE };
   }
 
   async sales(
     limit: number,
     cursor: string | null,
   ): Promise<Answer<{ rows: SaleView[]; next: string | null }>> {
-    const page = await this.options.ledger.sales({ limit, cursor });
-    const rows = await Promise.all(page.rows.map((row) => this.withItems(row)));
-    return { ok: true, value: { rows, next: page.next } };
+    const value = await this.salePages.run(JSON.stringify([limit, cursor]), async () => {
+      const page = await this.options.ledger.sales({ limit, cursor });
+      return { rows: await Promise.all(page.rows.map((row) => this.withItems(row))), next: page.next };
+    });
+    return { ok: true, value };
   }
 
   async create(sale: NewSale, operator: string): Promise<Answer<SaleView>> {
