@@ -93,6 +93,19 @@ export class Stage {
     return await this.store.xlen(saleKey(sale.number, 'events'));
   }
 
+  /** Of what only Redis has: when the oldest transition happened, by its clock, and how many there are; undefined if there is none. */
+  async unjournaled(
+    sale: Sale,
+  ): Promise<{ readonly oldestAtMs: number; readonly transitions: number } | undefined> {
+    const [[first] = [], lastSeq] = await Promise.all([
+      this.store.xrange(saleKey(sale.number, 'events'), '-', '+', 'COUNT', 1),
+      this.store.hget(saleKey(sale.number, 'stock'), '@seq'),
+    ]);
+    if (first === undefined) return undefined;
+    const [, [, at, , from]] = first; // "at" ms "from" number …
+    return { oldestAtMs: Number(at), transitions: Number(lastSeq) - Number(from) + 1 };
+  }
+
   async close(): Promise<void> {
     this.store.disconnect();
     await this.sql.close({ timeout: 0 }).catch(() => undefined);

@@ -2,6 +2,7 @@
 // something behind for the service to clear away comes last.
 import { calls, emptyBun, emptyNode, ledgerRow, naive } from './baselines.ts';
 import { expiry, growth, memory } from './growth.ts';
+import { journal } from './journal.ts';
 import { live } from './live.ts';
 import { latency, overload, replay } from './open-model.ts';
 import {
@@ -36,6 +37,7 @@ export const SCENARIOS: readonly Scenario[] = [
   replay,
   overload,
   twoProcesses,
+  journal,
   growth,
   expiry,
   memory,
