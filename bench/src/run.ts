@@ -19,14 +19,18 @@ export interface Played {
 const QUICK: Extent = { quick: true, seconds: 2, liveMax: 100_000, memoryMinutes: 3 };
 const FULL: Extent = { quick: false, seconds: 4, liveMax: 1_000_000, memoryMinutes: 10 };
 
-export async function playRounds(options: Options, say: (line: string) => void): Promise<Played> {
+export async function playRounds(
+  options: Options,
+  say: (line: string) => void,
+  program: readonly Scenario[] = chosen(options.only),
+): Promise<Played> {
   const rounds: Figures[] = [];
   const curve: CurvePoint[] = [];
   const failed: string[] = [];
   const loader = await Loader.start();
   try {
     for (let round = 0; round < options.rounds && failed.length === 0; round += 1) {
-      const scenarios = chosen(options.only).filter((scenario) => isPlayed(scenario, options, round));
+      const scenarios = program.filter((scenario) => isPlayed(scenario, options, round));
       if (scenarios.length === 0) continue;
       say(`Round ${round + 1} of ${options.rounds}`);
       const others = othersSince();

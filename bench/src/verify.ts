@@ -20,6 +20,8 @@ const LOOK_AGAIN_MS = 1_000;
 const RECONCILED_LIVE_MAX = 4_000;
 const RECORDS_READ_MAX = 300_000;
 const SENTENCES_SHOWN = 5;
+const FOUND = ['a difference was found and repaired', 'an invariant is violated'];
+const LATE = 'still active';
 
 export function toldBy(outcome: Outcome): Told {
   return {
@@ -97,7 +99,19 @@ async function compare(stage: Stage, sale: Sale, told: Told) {
     broken.push(`Redis has ${sold} sold and ${pinned} being confirmed, the ledger ${ledger.sold} sold`);
   if (reserved !== live) broken.push(`${reserved} units are reserved, by ${live} reservations of one each`);
   if (live <= RECONCILED_LIVE_MAX) broken.push(...(await reconcile(stage, sale)));
+  broken.push(...foundByItself(stage, sale));
   return { broken, pinned };
+}
+
+/** What the service has found and, where it could, made good: a difference all the same. A reservation that expires late is none. */
+function foundByItself({ service }: Stage, { number }: Sale): string[] {
+  const found: string[] = [];
+  for (const line of service.log().split('\n')) {
+    if (!FOUND.some((message) => line.includes(message))) continue;
+    const { sale, detail } = JSON.parse(line) as { readonly sale: number; readonly detail: string };
+    if (sale === number && !detail.startsWith(LATE)) found.push(detail);
+  }
+  return found;
 }
 
 /** Every record of a sale that is not too large to be held here; of others what Redis has counted itself. */
