@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { findBun } from '../cli/bin/find-bun.mjs';
 
 const SOURCES = [
+  'LICENSE',
+  'THIRD-PARTY-NOTICES.txt',
   'package.json',
   'cli/package.json',
   'cli/src',

@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { openApiText } from '../contract/src/openapi.ts';
 import { dashboardText } from './dashboards/dashboard.ts';
 import { DASHBOARDS } from './dashboards/dashboards.ts';
+import { licencesText } from './supply/licences.ts';
+import { readLockfile } from './supply/lockfile.ts';
+import { installedTexts, noticesText } from './supply/notices.ts';
 
 interface GeneratedFile {
   /** From the root of the repository. */
@@ -21,9 +24,16 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
     path: `deploy/grafana/dashboards/${dashboard.id}.json`,
     text: () => dashboardText(dashboard),
   })),
+  { path: 'docs/licences.md', text: () => licencesText(readLockfile(absolute(''))) },
+  {
+    path: 'THIRD-PARTY-NOTICES.txt',
+    text: () => noticesText(readLockfile(absolute('')), (place) => installedTexts(absolute(''), place)),
+  },
 ];
 
-const absolute = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+function absolute(path: string): string {
+  return fileURLToPath(new URL(`../${path}`, import.meta.url));
+}
 
 /** Paths of the generated files that are missing or differ from what the source makes of them. */
 export function driftedFiles(files: readonly GeneratedFile[] = GENERATED_FILES): string[] {

@@ -75,7 +75,14 @@ describe('requests that two servers could read in two ways', () => {
   test('a request hidden in the body of another is a body', async () => {
     const hidden = `${reserveHead(`Content-Length: 2`)}{}`;
     let connection = await RawConnection.open(target.url);
-    for (const path of ['/healthz', '/nowhere', '/api/v1/orders', '/api/v1/sales']) {
+    const pages = ['/', '/console', '/docs', '/openapi.json', '/assets/none.js'];
+    const live = [
+      '/api/v1/live',
+      '/api/v1/inventory/none/events',
+      '/api/v1/admin/audit?format=csv',
+      '/api/v1/admin/races',
+    ];
+    for (const path of ['/healthz', '/nowhere', '/api/v1/orders', '/api/v1/sales', ...pages, ...live]) {
       for (const method of ['GET', 'POST', 'DELETE']) {
         connection.write(wireBytes({ method, target: path, body: hidden }));
         connection.write(

@@ -25,13 +25,73 @@ describe('a page', () => {
       expect(await answerTo(url, `Origin: ${origin}`), origin).toEqual({ status: 101 });
     expect(await answerTo(url)).toEqual({ status: 101 });
   });
+
+  test('of a foreign or null origin may not read the events; of a named one it may, without credentials', async () => {
+    const { url } = await liveStage({ corsOrigins: [SHOP] });
+    const allowed = async (origin: string) => {
+      const { response, hangUp } = await stream(url, SKU, { Origin: origin, Cookie: 'a=b' });
+      expect(response.status, origin).toBe(200);
+      expect(response.headers.get('access-control-allow-credentials'), origin).toBeNull();
+      hangUp();
+      return response.headers.get('access-control-allow-origin');
+    };
+    for (const origin of ['https://evil.example', 'null', `${SHOP}.evil.example`, `${SHOP}:81`, '*'])
+      expect(await allowed(origin), origin).toBeNull();
+    expect(await allowed(SHOP)).toBe(SHOP);
+  });
+});
+
+describe('a handshake', () => {
+  test('that is none is answered or hung up on, and makes no viewer', async () => {
+    const { url, hub } = await liveStage();
+    const good = upgradeRequest(SKU);
+    const broken = [
+      good.replace('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n', ''),
+      good.replace('Upgrade: websocket\r\n', 'Upgrade: h2c\r\n'),
+      good.replace('Upgrade: websocket\r\n', ''),
+      good.replace('GET ', 'HEAD '),
+      good.replace('GET ', 'POST ').replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n'),
+      good.replace('/api/v1/live?', '/api/v1/inventory?'),
+      good.replace('/api/v1/live?', '/api/v1/live/?'),
+    ];
+    for (const request of broken) {
+      const connection = await RawConnection.open(url);
+      connection.write(request);
+      const answer = await connection.answer(request.startsWith('HEAD'));
+      connection.close();
+      expect(answer?.status, request).not.toBe(101);
+      expect(answer?.status ?? 400, request).toBeLessThan(500);
+    }
+    expect(hub.count().get('ws')).toBe(0);
+    expect((await exchange(url, good))?.status).toBe(101);
+  });
 });
 
 describe('items', () => {
   test('more than 50, none, one that is not there and one of the wrong form are closed with 4400', async () => {
     const { url, dropped } = await liveStage();
     const many = Array.from({ length: MAX_LIVE_SKUS + 1 }, (_, i) => `A-${i}`).join(',');
-    const bad = [many, '', UNKNOWN, `${SKU},${UNKNOWN}`, `${SKU},`, '%00', 'A%20B'];
+    const odd = [
+      '%00',
+      'A%20B',
+      `${SKU}%00`,
+      `${SKU}%0d%0aX:1`,
+      '%ff',
+      '%e2%80%8b',
+      '%d0%90',
+      '__proto__',
+      '*',
+    ];
+    const tricks = [
+      'reserve',
+      'x'.repeat(65),
+      "'%20OR%201=1--",
+      '..%2f..',
+      `${SKU},,${OTHER_SKU}`,
+      SKU.toLowerCase(),
+    ];
+    const twice = [`${SKU}&skus=${OTHER_SKU}`, `${SKU}&skus=${SKU}`];
+    const bad = [many, '', UNKNOWN, `${SKU},${UNKNOWN}`, `${SKU},`, ...odd, ...tricks, ...twice];
     for (const skus of bad) expect(await watch(url, skus).closed, skus).toBe(LIVE_CLOSE.badRequest);
     expect(dropped).toEqual(bad.map(() => 'bad-request'));
   });

@@ -68,6 +68,42 @@ describe('a message', () => {
   });
 });
 
+describe('a frame', () => {
+  test('that the protocol does not allow ends the socket, and nobody else’s', async () => {
+    const other = watch(stage.url, SKU);
+    const text = (bytes: readonly number[]) => [0x81, 0x80 | bytes.length, 0, 0, 0, 0, ...bytes];
+    const frames: Record<string, readonly number[]> = {
+      'bytes that are no UTF-8': text([0xc3, 0x28]),
+      'half a surrogate pair': text([0xed, 0xa0, 0x80]),
+      'a bit that nobody agreed on': [0xc1, 0x80, 0, 0, 0, 0],
+      'a kind that there is not': [0x83, 0x80, 0, 0, 0, 0],
+      'a ping of 126 bytes': [0x89, 0xfe, 0, 126, 0, 0, 0, 0],
+      'half a ping': [0x09, 0x80, 0, 0, 0, 0],
+      'a continuation of nothing': [0x80, 0x80, 0, 0, 0, 0],
+      'a length of 2^63': [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      'a close with half a code': [0x88, 0x81, 0, 0, 0, 0, 3],
+      'pieces without end': Array.from({ length: 600 }, (_, i) => [
+        i === 0 ? 1 : 0,
+        0x88,
+        0,
+        0,
+        0,
+        0,
+        ...Array(8).fill(32),
+      ]).flat(),
+    };
+    for (const [what, bytes] of Object.entries(frames)) {
+      const connection = await RawConnection.open(stage.url);
+      connection.write(upgradeRequest(SKU));
+      await until(`it is a socket: ${what}`, () => connection.bytesReceived > 0);
+      connection.write(new Uint8Array(bytes));
+      await until(`it is over: ${what}`, () => connection.isClosed);
+    }
+    stage.reserve(3);
+    await until('the other hears', () => other.heard.at(-1)?.item?.available === 1_000_000 - 3);
+  });
+});
+
 test('a flood of pings is 4429; whoever else watches goes on hearing', async () => {
   const other = watch(stage.url, SKU);
   const droppedBefore = stage.dropped.length;

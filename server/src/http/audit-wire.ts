@@ -116,8 +116,8 @@ export function csvCut(why: string, cursor: string): string {
   return csvLine({ kind: CSV_CUT, reason: why, detail: { cursor } });
 }
 
-/** A spreadsheet takes what begins so for a formula; behind an apostrophe it is text. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** A spreadsheet takes what begins so (some of them the full-width forms as well) for a formula; behind an apostrophe it is text. */
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 function cell(text: string): string {
   const defused = FORMULA.test(text) ? `'${text}` : text;

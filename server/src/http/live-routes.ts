@@ -56,7 +56,8 @@ export function liveRoutes(deps: DoorDeps): Endpoint[] {
     endpoint(live, async ({ request, address, upgrade }) => {
       if (!upgrade || !wantsSocket(request)) return { ok: false, refusal: UPGRADE };
       if (!isWelcome(request.headers, origins)) return { ok: false, refusal: ORIGIN };
-      const skus = readSkus(queryOf(request).get('skus'));
+      const [given, ...more] = queryOf(request).getAll('skus');
+      const skus = more.length > 0 ? undefined : readSkus(given);
       const found = await Promise.all((skus ?? []).map((sku) => feed.find(sku)));
       const rows = found.filter((row): row is ItemRow => row !== null);
       const seat = deps.closing() ? 'full' : seats.take(address);
