@@ -59,6 +59,12 @@ const SALE: Dashboard = {
       ],
     },
     {
+      title: 'Turned away, by route',
+      about: 'Answered 503 at once, because as many of the route were under way as may be.',
+      unit: 'reqps',
+      queries: [{ expr: `sum by (route) (${rate('holdfast_turned_away_total')}) > 0`, legend: '{{route}}' }],
+    },
+    {
       title: 'Confirmed, released, expired',
       about: 'How reservations end.',
       unit: 'reqps',

@@ -59,12 +59,12 @@ export interface App {
   turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
   fetch(request: Request, peerAddress: string, upgrade?: Upgrade): Promise<Response>;
-  /** Ends what is live. Again is safe. */
-  endLive(): void;
+  /** Ends what is live: how many watched. Again is safe. */
+  endLive(): { readonly sockets: number; readonly streams: number };
   /** Readiness fails from now on. */
   beginDrain(): void;
-  /** Stops the workers, then the connections. Again is safe. */
-  stop(): Promise<void>;
+  /** Stops the workers, then the connections: what was written to the journal since `beginDrain`. Again is safe. */
+  stop(): Promise<{ readonly transitionsJournaled: number }>;
 }
 
 /** @throws if a store does not answer, or is one that this service must not use; then nothing is left running. */
@@ -284,16 +284,18 @@ export async function createApp(setup: AppSetup): Promise<App> {
     metrics: measureRequests(metrics, () => retries.recordRequest()),
   });
 
-  let stopping: Promise<void> | undefined;
+  let stopping: Promise<{ transitionsJournaled: number }> | undefined;
+  let journaledBefore = 0;
   return {
     turnAway: http.turnAway,
     fetch: http.fetch,
     endLive: http.endLive,
     beginDrain: () => {
+      journaledBefore = workers.journaled;
       draining.abort();
     },
     stop: () => {
-      stopping ??= stop();
+      stopping ??= stop().then(() => ({ transitionsJournaled: workers.journaled - journaledBefore }));
       return stopping;
     },
   };

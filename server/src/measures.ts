@@ -41,6 +41,11 @@ export function measureRequests(metrics: Metrics, onRequest: () => void): HttpMe
     'holdfast_request_timeouts_total',
     'Requests answered 503 because their time was over.',
   );
+  const turnedAway = metrics.tally(
+    'holdfast_turned_away_total',
+    'Requests answered 503 because as many of their route were under way as may be.',
+    ['route'],
+  );
   const meters = new Map<string, RouteMeter>();
   const meterOf = (route: string): RouteMeter => {
     const made = { byStatus: new Map<number, Count>(), seconds: {} };
@@ -63,6 +68,7 @@ export function measureRequests(metrics: Metrics, onRequest: () => void): HttpMe
       meter.seconds[outcome](seconds);
     },
     onTimeout: () => timeouts.inc(),
+    turnedAway: (route) => turnedAway.of(route),
   };
 }
 

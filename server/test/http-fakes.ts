@@ -143,9 +143,11 @@ export interface FakeWorld {
   readonly responses: { route: string; status: number }[];
   /** When requests ran out of time. */
   readonly timeouts: number[];
+  /** Routes of requests that were turned away at their limit. */
+  readonly turnedAway: string[];
   turnAway(request: Request): Response | undefined;
   fetch(request: Request, peer?: string, upgrade?: Upgrade): Promise<Response>;
-  endLive(): void;
+  endLive(): { sockets: number; streams: number };
   /** Sends a request; `path` begins with a slash. */
   send(path: string, init?: SendInit): Promise<Response>;
 }
@@ -169,6 +171,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
   const reserves: string[] = [];
   const responses: FakeWorld['responses'] = [];
   const timeouts: number[] = [];
+  const turnedAway: string[] = [];
   const reservations: ReservationVerbs = {
     reserve: async () => ok({ view: VIEW, replayed: false }),
     read: async () => ok(VIEW),
@@ -242,6 +245,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
       onReserve: (outcome) => reserves.push(outcome),
       onResponse: (route, status) => responses.push({ route, status }),
       onTimeout: () => timeouts.push(performance.now()),
+      turnedAway: (route) => () => turnedAway.push(route),
     },
     ...options,
     reservations: remembering(reservations, asked),
@@ -259,6 +263,7 @@ export function fakeWorld(options: WorldOptions = {}): FakeWorld {
     reserves,
     responses,
     timeouts,
+    turnedAway,
     turnAway: http.turnAway,
     fetch: (request, peer = PEER, upgrade) => http.fetch(request, peer, upgrade),
     endLive: () => http.endLive(),

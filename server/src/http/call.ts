@@ -18,6 +18,15 @@ export interface ErrorLog {
 /** One text an operation: labels are looked up by it with every request, and a new text would be hashed each time. */
 const ROUTES = new WeakMap<Operation, string>();
 
+export function routeOf(operation: Operation): string {
+  let route = ROUTES.get(operation);
+  if (route === undefined) {
+    route = `${operation.method} ${operation.path}`;
+    ROUTES.set(operation, route);
+  }
+  return route;
+}
+
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 export class Call {
@@ -44,14 +53,7 @@ export class Call {
 
   /** The template of the route, never the path itself: labels must stay few. */
   get route(): string {
-    const { operation } = this;
-    if (operation === undefined) return 'unmatched';
-    let route = ROUTES.get(operation);
-    if (route === undefined) {
-      route = `${operation.method} ${operation.path}`;
-      ROUTES.set(operation, route);
-    }
-    return route;
+    return this.operation === undefined ? 'unmatched' : routeOf(this.operation);
   }
 
   respond(status: number, mediaType: string, body: string, more?: ResponseHeaders): Response {

@@ -13,6 +13,11 @@ export interface Deadline {
 /** Between two strikes of the timer: in an outage the ends of thousands are a fraction of a millisecond apart. */
 const TICK_MS = 20;
 
+/** Nobody will take it: what makes a stream's bytes, and what it holds, must hear of it. */
+function unread({ body }: Response): void {
+  void body?.cancel();
+}
+
 class Running implements Deadline {
   receiving = false;
   before: Running = this;
@@ -69,7 +74,7 @@ export class Deadlines {
       running.join(this.ring);
       this.timer ??= setTimeout(this.strike, this.limitMs);
       void begin(running).then((response) => {
-        if (running.hasLeft) return;
+        if (running.hasLeft) return unread(response);
         running.leave();
         resolve(response);
       });

@@ -6,13 +6,14 @@
 //   has waited as long as the turn has lasted, and all others wait until it ends. One long turn is a burst, and soon over:
 //   only where turns stay long (CoDel's distinction, RFC 8289) is there a queue that will not go away by itself.
 // - Confirms come in before reserves do: who has stock goes first. Only where there is no room left are they refused.
-// - Everything else counts by its own route.
+// - Everything else counts by its own route (route-limits.ts).
 // - The process about itself is asked in a rush above all: always answered.
 import { type Operation, problemsOf } from '@holdfast/contract/operation';
 import { confirm } from '@holdfast/contract/orders';
 import type { Refusal } from '@holdfast/contract/problems';
 import { reserve } from '@holdfast/contract/reservations';
-import { Admission, CHANGES, CONFIRMS, READS } from './admission.ts';
+import { Admission, CHANGES, CONFIRMS } from './admission.ts';
+import { boundsOf } from './route-limits.ts';
 
 /** Of one turn, so long for whoever comes; what then is left of it goes to those who are in, and to refusals. */
 const TURN_MS = 25;
@@ -31,9 +32,9 @@ export const TOO_MANY_WAIT: Refusal = {
 export interface Entry {
   /** Who comes now is turned away. */
   readonly isShut: boolean;
-  /** Once a request is complete: a body that trickles in takes nobody's place. */
-  enter(): void;
-  /** Once for every `enter`. */
+  /** Once a request is complete: a body that trickles in takes nobody's place. False: others have filled it meanwhile. */
+  enter(): boolean;
+  /** Once for every `enter` that was true. */
   leave(): void;
 }
 
@@ -62,8 +63,8 @@ export class Door {
     if (operation.limit === 'none' || !problemsOf(operation).has('unavailable')) return undefined;
     if (operation === reserve) return entryOf(this.reserves, () => this.reservesAreShut());
     if (operation === confirm) return entryOf(this.confirms, ({ isCrammed }) => isCrammed);
-    const admission = new Admission(operation.method === 'GET' ? READS : CHANGES);
-    return entryOf(admission, ({ isFull }) => isFull);
+    const isFull = (admission: Admission) => admission.isFull;
+    return entryOf(new Admission(boundsOf(operation)), isFull, isFull);
   }
 
   private reservesAreShut(): boolean {
@@ -95,12 +96,22 @@ export class Door {
   };
 }
 
-function entryOf(admission: Admission, isShut: (admission: Admission) => boolean): Entry {
+type Look = (admission: Admission) => boolean;
+
+/** Bounds of thousands: who is past the door comes in, and nothing is looked at twice. */
+const never: Look = () => false;
+
+/** `hasFilled`: looked at once more when a request is complete, for bounds so small that those who come together pass them. */
+function entryOf(admission: Admission, isShut: Look, hasFilled = never): Entry {
   return {
     get isShut() {
       return isShut(admission);
     },
-    enter: () => admission.enter(),
+    enter() {
+      if (hasFilled(admission)) return false;
+      admission.enter();
+      return true;
+    },
     leave: () => admission.leave(),
   };
 }

@@ -11,8 +11,9 @@ import type { Upgrade } from '../domain/live-socket.ts';
 import type { Answer } from '../reservations/reservations.ts';
 import type { ClientAddress } from './addresses.ts';
 import type { Caller, Gate } from './auth.ts';
-import type { Call, ErrorLog, ResponseHeaders } from './call.ts';
+import { type Call, type ErrorLog, type ResponseHeaders, routeOf } from './call.ts';
 import { type Entry, TOO_MANY_WAIT } from './door.ts';
+import { heldUntilOver } from './held-stream.ts';
 import { KnownBodies } from './known-bodies.ts';
 import { type GeneralLimit, type RequestLimits, tooManyRequests } from './rate.ts';
 import { parseJson, readText } from './request-body.ts';
@@ -81,6 +82,8 @@ export interface Checkpoints {
   readonly generalLimit: GeneralLimit;
   readonly limits: RequestLimits;
   readonly log: ErrorLog;
+  /** Counts who is turned away from a route because as many are under way as may be; made once a route. */
+  readonly turnedAway: (route: string) => () => void;
 }
 
 /** What reserve is refused with before any sale, and so any sale's window, has heard of it. */
@@ -103,17 +106,19 @@ export function openEndpoint(
   const mediaType = success.streamType ?? success.textType ?? 'application/json';
   const documented = problemsOf(operation);
   const known = new KnownBodies();
+  const countTurnedAway = entry && checkpoints.turnedAway(routeOf(operation));
 
   return async (call, rawId) => {
     call.operation = operation;
-    if (entry?.isShut) return call.refuse(TOO_MANY_WAIT);
+    if (entry?.isShut) return turnAway(call);
     const checked = await check(operation, checkpoints, call, rawId, known);
     if (!checked.ok) return call.refuse(checked.refusal);
-    entry?.enter();
+    if (entry?.enter() === false) return turnAway(call);
     let outcome: Outcome<unknown>;
     try {
       outcome = await handle(checked.value);
     } finally {
+      // Its client may be long gone: the place is free when the work is over, not before.
       entry?.leave();
     }
     if (!outcome.ok) {
@@ -124,12 +129,25 @@ export function openEndpoint(
     if ('upgraded' in outcome) return new Response(null, { status: 101 });
     // Its time limit ends with its beginning: a stream has one of its own.
     if ('file' in outcome)
-      return call.stream(success.status, outcome.mediaType, outcome.file, outcome.headers);
+      return call.stream(success.status, outcome.mediaType, held(outcome.file), outcome.headers);
     if (outcome.value instanceof ReadableStream)
-      return call.stream(success.status, mediaType, outcome.value, outcome.headers);
+      return call.stream(success.status, mediaType, held(outcome.value), outcome.headers);
     const text = success.textType === undefined ? JSON.stringify(outcome.value) : String(outcome.value);
     return call.respond(success.status, mediaType, text, outcome.headers);
   };
+
+  function turnAway(call: Call): Response {
+    countTurnedAway?.();
+    return call.refuse(TOO_MANY_WAIT);
+  }
+
+  /**
+   * A stream takes back the place that its handler has just left, and keeps it to its end. One that has no end of its own
+   * has a seat instead (live-seats.ts).
+   */
+  function held(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    return !success.endless && entry?.enter() ? heldUntilOver(body, entry.leave) : body;
+  }
 
   /** Guessing SKUs is no way around the limits: an attempt that no sale has counted counts as any other request. */
   async function counted(refusal: Refusal, { caller, address }: Checked<Operation>): Promise<Refusal> {

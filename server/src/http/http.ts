@@ -17,7 +17,7 @@ import type { AuthConfig } from './access-tokens.ts';
 import { createClientAddress } from './addresses.ts';
 import { analyticsRoutes } from './analytics-routes.ts';
 import { createGate } from './auth.ts';
-import { Call, type ErrorLog, pathOf } from './call.ts';
+import { Call, type ErrorLog, pathOf, routeOf } from './call.ts';
 import { createCors } from './cors.ts';
 import { Deadlines } from './deadlines.ts';
 import { docsRoutes } from './docs-routes.ts';
@@ -79,6 +79,8 @@ export interface HttpMetrics {
   onResponse(route: string, status: number, seconds: number): void;
   /** One request that was not answered within its time. */
   onTimeout(): void;
+  /** Counts the requests of a route that are turned away because as many are under way as may be. Made once a route. */
+  turnedAway(route: string): () => void;
 }
 
 export interface Http {
@@ -86,15 +88,15 @@ export interface Http {
   turnAway(request: Request): Response | undefined;
   /** Answers every request and never rejects. */
   fetch(request: Request, peerAddress: string, upgrade?: Upgrade): Promise<Response>;
-  /** Whoever watches is told that the service stops, and nobody new may. Again is safe. */
-  endLive(): void;
+  /** Whoever watches is told that the service stops, and nobody new may: how many were told. Again is safe. */
+  endLive(): { readonly sockets: number; readonly streams: number };
 }
 
 type Env = { Bindings: { call: Call } };
 
 /** What has a time limit: everything but the process's own pages, which must answer when nothing else does. */
 const API = '/api/';
-const RESERVE_ROUTE = `${reserve.method} ${reserve.path}`;
+const RESERVE_ROUTE = routeOf(reserve);
 
 /** @throws if the configuration cannot work: no key, a bad public key, a bad proxy range. */
 export function createHttp(deps: HttpDeps): Http {
@@ -105,10 +107,12 @@ export function createHttp(deps: HttpDeps): Http {
     generalLimit: deps.generalLimit,
     limits: deps.limits,
     log,
+    turnedAway: metrics.turnedAway,
   };
   let closing = false;
   const door = new Door();
   const reserveEntry = door.entry(reserve);
+  const countTurnedAway = metrics.turnedAway(RESERVE_ROUTE);
   const route = routes(checkpoints, door, createWebFiles(deps.webFolder), [
     ...reservationRoutes(reservations, ids),
     ...orderRoutes(reservations, ids),
@@ -162,6 +166,7 @@ export function createHttp(deps: HttpDeps): Http {
     turnAway(request) {
       if (!reserveEntry?.isShut || request.method !== 'POST' || pathOf(request) !== reserve.path)
         return undefined;
+      countTurnedAway();
       metrics.onReserve(TOO_MANY_WAIT.code, 0);
       metrics.onResponse(RESERVE_ROUTE, problemStatus(TOO_MANY_WAIT), 0);
       return turnedAway(request, cors.headersFor(request));
@@ -179,7 +184,8 @@ export function createHttp(deps: HttpDeps): Http {
     },
     endLive() {
       closing = true;
-      deps.live.hub.end();
+      const told = deps.live.hub.end();
+      return { sockets: told.get('ws') ?? 0, streams: told.get('sse') ?? 0 };
     },
   };
 }

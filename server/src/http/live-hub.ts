@@ -154,9 +154,11 @@ export class LiveHub {
     this.options.metrics.dropped(reason);
   }
 
-  /** The service stops: every viewer is told so. */
-  end(): void {
+  /** The service stops: every viewer is told so. How many there were, by kind. */
+  end(): ReadonlyMap<string, number> {
+    const watching = this.count();
     for (const viewer of [...this.viewers]) viewer.line.end();
+    return watching;
   }
 
   /** By kind. */

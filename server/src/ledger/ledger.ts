@@ -1,6 +1,6 @@
 // The ledger, PostgreSQL's side of the service, behind one class: which pool each call runs on, and nothing else.
-// Five pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
-// for their work take none from the work, and neither a reconciliation nor somebody's curiosity any from the others.
+// Six pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
+// for their work take none from the work, and neither readers, a reconciliation nor somebody's curiosity any from the others.
 
 import type { Stretch } from '../domain/activity.ts';
 import type { Chain, Place } from '../domain/journal-chain.ts';
@@ -53,24 +53,24 @@ const POOL_SIZE = 10;
  */
 const HOT = { ...limitsOf(LEDGER_HOT), keepIdle: true };
 
+/** Customers' lists and orders: as many as ever want to look, confirmations and the workers have their own. */
+const READERS: PoolLimits = { ...HOT, size: 4 };
+
 /** Rare calls over whole sales, and the start. */
 const PATIENT: PoolLimits = { ...limitsOf(LEDGER_PATIENT), size: 2, keepIdle: false };
 
 /** A reconciliation: pages of some milliseconds and sums over whole sales, beside the frequent calls and never in their way. */
 const LOOKS: PoolLimits = { ...PATIENT, size: 2, keepIdle: true };
 
-/** Analytics and searches: an operator waits, and must not make others wait. */
-const CURIOUS: PoolLimits = {
-  ...limitsOf(LEDGER_CURIOUS),
-  size: 3,
-  keepIdle: false,
-};
+/** Analytics and searches: an operator waits, and must not make others wait. No route has all four (http/route-limits.ts). */
+const CURIOUS: PoolLimits = { ...limitsOf(LEDGER_CURIOUS), size: 4, keepIdle: false };
 
 /** Sessions that hold a rebuild lock: as many sales as one process rebuilds at a time. */
 const LOCKS: PoolLimits = { ...PATIENT, size: 8, callMs: 5000 };
 
 export class Ledger implements LedgerContract {
   private readonly hot: Pool;
+  private readonly readers: Pool;
   private readonly patient: Pool;
   private readonly locks: Pool;
   private readonly looks: Pool;
@@ -80,6 +80,7 @@ export class Ledger implements LedgerContract {
   /** Connects when first asked for something; `check` tells whether that works. */
   constructor({ databaseUrl, poolSize = POOL_SIZE, retries }: LedgerOptions) {
     this.hot = new Pool(databaseUrl, { ...HOT, size: poolSize }, retries);
+    this.readers = new Pool(databaseUrl, READERS, retries);
     this.patient = new Pool(databaseUrl, PATIENT);
     this.locks = new Pool(databaseUrl, LOCKS);
     this.looks = new Pool(databaseUrl, LOOKS);
@@ -103,7 +104,7 @@ export class Ledger implements LedgerContract {
   }
 
   saleById(id: string) {
-    return sales.saleById(this.hot, id);
+    return sales.saleById(this.readers, id);
   }
 
   saleByNumber(saleNumber: number) {
@@ -111,7 +112,7 @@ export class Ledger implements LedgerContract {
   }
 
   sales(page: PageRequest) {
-    return sales.sales(this.hot, page);
+    return sales.sales(this.readers, page);
   }
 
   anySaleExists() {
@@ -123,11 +124,11 @@ export class Ledger implements LedgerContract {
   }
 
   itemsOfSale(saleNumber: number) {
-    return items.itemsOfSale(this.hot, saleNumber);
+    return items.itemsOfSale(this.readers, saleNumber);
   }
 
   items(saleId: string | null, page: PageRequest) {
-    return items.items(this.hot, saleId, page);
+    return items.items(this.readers, saleId, page);
   }
 
   changeStock(saleNumber: number, epoch: number, request: StockChangeRequest) {
@@ -239,7 +240,7 @@ export class Ledger implements LedgerContract {
   }
 
   order(orderId: string) {
-    return orders.order(this.hot, orderId);
+    return orders.order(this.readers, orderId);
   }
 
   orderOfReservation(reservationId: string, createdSeq: number | null) {
@@ -247,15 +248,15 @@ export class Ledger implements LedgerContract {
   }
 
   ordersOf(customer: string, page: PageRequest) {
-    return orders.ordersOf(this.hot, customer, page);
+    return orders.ordersOf(this.readers, customer, page);
   }
 
   reservation(reservationId: string) {
-    return lives.reservation(this.hot, reservationId);
+    return lives.reservation(this.readers, reservationId);
   }
 
   reservationsOf(customer: string, page: PageRequest) {
-    return lives.reservationsOf(this.hot, customer, page);
+    return lives.reservationsOf(this.readers, customer, page);
   }
 
   findReservations(filter: LifeFilter, page: PageRequest) {
@@ -327,7 +328,7 @@ export class Ledger implements LedgerContract {
 
   /** Waits a bounded time for calls in flight. Twice is safe. */
   async close() {
-    const pools = [this.hot, this.patient, this.locks, this.looks, this.curious];
+    const pools = [this.hot, this.readers, this.patient, this.locks, this.looks, this.curious];
     await Promise.all(pools.map((pool) => pool.close()));
   }
 }

@@ -1,14 +1,15 @@
 // The port of a worker: takes requests, and on the way out finishes those it has taken.
 //
-//   open ──▶ noticing ──▶ finishing ──▶ closed
-//            answers say    nothing new    what still hangs
-//            Connection:    is taken,      (an unfinished
-//            close          idle closed    request) is cut
+//   open ──▶ noticing ──▶ settling ──▶ goodbyes ──▶ finishing ──▶ closed
+//            answers say    no new         WebSockets    the port and   what still hangs
+//            Connection:    connection     get 1001,     idle ones are  (an unfinished
+//            close          comes about    streams end   closed         request) is cut
 import { createServer } from 'node:net';
 import { PROBLEM_BASE, PROBLEMS } from '@holdfast/contract/problems';
 import type { SocketEars, Upgrade } from '../domain/live-socket.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ListenOptions } from './messages.ts';
+import { openingSockets, overlookNewcomers } from './newcomers.ts';
 import { ears } from './sockets.ts';
 
 export interface Handler {
@@ -16,8 +17,34 @@ export interface Handler {
   turnAway?(request: Request): Response | undefined;
   /** Answers with status 101 what it has made a WebSocket of. */
   fetch(request: Request, peerAddress: string, upgrade: Upgrade): Response | Promise<Response>;
-  /** Says goodbye on every WebSocket, and ends answers that have no end of their own. */
-  endLive?(): void;
+  /** Says goodbye on every WebSocket, and ends answers that have no end of their own: how many of each. */
+  endLive?(): LiveEnded;
+}
+
+export interface LiveEnded {
+  readonly sockets: number;
+  readonly streams: number;
+}
+
+/** What became of whom on the way out, for the log. */
+export interface Drained {
+  /** Answered since the word to stop came, refusals among them. */
+  readonly requestsAnswered: number;
+  /** Of these with 503. */
+  readonly requestsRefused: number;
+  /** Still without an answer when their time was over. */
+  readonly requestsCut: number;
+  readonly socketsClosed: number;
+  /** Of these without a goodbye in return. */
+  readonly socketsCut: number;
+  readonly streamsEnded: number;
+  /** Connections that were kept alive, and had no request on the way. */
+  readonly idleConnectionsClosed: number;
+  /** No connection came about while the last ones were served. */
+  readonly newcomersOverlooked: boolean;
+  readonly noticeMs: number;
+  readonly goodbyesMs: number;
+  readonly finishMs: number;
 }
 
 /** A client that sends or takes nothing for this long is closed, so that slow ones cannot hold connections. */
@@ -36,10 +63,15 @@ const QUIET_MS = 500;
 /** … and at most this. A client that was idle for as long may still send into the closing, as HTTP has it (RFC 9112, 9.3.1). */
 const NOTICE_MAX_MS = 4_000;
 const POLL_MS = 10;
+/** Then nobody new comes in. Who was let in last asks, and is asked to close: until nobody has asked for so long, … */
+const SETTLED_MS = 100;
+/** … and at most this: who waits for a connection meanwhile is refused after it, and should not wait long. */
+const SETTLE_MAX_MS = 1_000;
 /** For the goodbyes of clients to those of the service: who is gone gives none. */
 const GOODBYES_MS = 500;
 
 const SWITCHED = 101;
+const UNAVAILABLE = 503;
 
 /** The port cannot be had; the message says what to do. */
 export class PortUnavailable extends Error {
@@ -49,11 +81,14 @@ export class PortUnavailable extends Error {
 export class Listener {
   private closing = false;
   private requestedAtMs = Number.NEGATIVE_INFINITY;
-  private closed: Promise<void> | undefined;
+  private closed: Promise<Drained> | undefined;
+  private answered = 0;
+  private refused = 0;
 
   private constructor(
     private readonly handler: Handler,
     private readonly server: Bun.Server<SocketEars>,
+    private readonly sockets: readonly number[],
   ) {}
 
   /** @throws PortUnavailable */
@@ -62,8 +97,7 @@ export class Listener {
       await assertPortFree(options.host, options.port);
     try {
       const upgrade: Upgrade = (request, data) => listener.server.upgrade(request, { data });
-      const listener: Listener = new Listener(
-        handler,
+      const { opened, sockets } = openingSockets(() =>
         Bun.serve<SocketEars>({
           hostname: options.host,
           port: options.port,
@@ -85,6 +119,7 @@ export class Listener {
           },
         }),
       );
+      const listener: Listener = new Listener(handler, opened, sockets);
       return listener;
     } catch (error) {
       throw portUnavailable(error, options.host, options.port);
@@ -96,39 +131,65 @@ export class Listener {
   }
 
   /** Resolves when every request that was taken has been answered, or after `limitMs`. Safe to call again. */
-  close(limitMs: number): Promise<void> {
+  close(limitMs: number): Promise<Drained> {
     this.closed ??= this.drain(performance.now() + limitMs);
     return this.closed;
   }
 
-  private async drain(deadline: number): Promise<void> {
+  private async drain(deadline: number): Promise<Drained> {
+    const { server } = this;
+    const beganAtMs = performance.now();
     this.closing = true;
-    await this.notice(deadline);
-    this.handler.endLive?.();
-    await this.goodbyes(Math.min(deadline, performance.now() + GOODBYES_MS));
-    const stopped = this.server.stop(false);
-    while (this.server.pendingRequests > 0 && performance.now() < deadline) {
+    await this.untilQuiet(NOTICE_MS, QUIET_MS, Math.min(deadline, beganAtMs + NOTICE_MAX_MS));
+    const newcomersOverlooked = overlookNewcomers(this.sockets);
+    if (newcomersOverlooked)
+      await this.untilQuiet(SETTLED_MS, SETTLED_MS, Math.min(deadline, performance.now() + SETTLE_MAX_MS));
+    const noticedAtMs = performance.now();
+    const live = this.handler.endLive?.();
+    await this.goodbyes(Math.min(deadline, noticedAtMs + GOODBYES_MS));
+    const saidAtMs = performance.now();
+    const socketsCut = server.pendingWebSockets;
+    const idleConnectionsClosed = server.closeIdleConnections();
+    const stopped = server.stop(false);
+    while (server.pendingRequests > 0 && performance.now() < deadline) {
       await Promise.race([stopped, Bun.sleep(POLL_MS)]);
     }
-    await this.server.stop(true);
+    const requestsCut = server.pendingRequests;
+    await server.stop(true);
+    return {
+      requestsAnswered: this.answered,
+      requestsRefused: this.refused,
+      requestsCut,
+      socketsClosed: live?.sockets ?? 0,
+      socketsCut,
+      streamsEnded: live?.streams ?? 0,
+      idleConnectionsClosed,
+      newcomersOverlooked,
+      noticeMs: Math.round(noticedAtMs - beganAtMs),
+      goodbyesMs: Math.round(saidAtMs - noticedAtMs),
+      finishMs: Math.round(performance.now() - saidAtMs),
+    };
   }
 
   private async goodbyes(deadline: number): Promise<void> {
     while (this.server.pendingWebSockets > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);
   }
 
-  private async notice(deadline: number): Promise<void> {
+  /** For `leastMs`, and until no request has come for `quietMs`. */
+  private async untilQuiet(leastMs: number, quietMs: number, endsAtMs: number): Promise<void> {
     const beganAtMs = performance.now();
-    const endsAtMs = Math.min(deadline, beganAtMs + NOTICE_MAX_MS);
     for (let nowMs = beganAtMs; nowMs < endsAtMs; nowMs = performance.now()) {
-      if (nowMs - beganAtMs >= NOTICE_MS && nowMs - this.requestedAtMs >= QUIET_MS) return;
+      if (nowMs - beganAtMs >= leastMs && nowMs - this.requestedAtMs >= quietMs) return;
       await Bun.sleep(POLL_MS);
     }
   }
 
   private readonly finish = (response: Response): Response | undefined => {
     if (response.status === SWITCHED) return undefined;
-    if (this.closing) response.headers.set('connection', 'close');
+    if (!this.closing) return response;
+    this.answered += 1;
+    if (response.status === UNAVAILABLE) this.refused += 1;
+    response.headers.set('connection', 'close');
     return response;
   };
 }

@@ -13,8 +13,14 @@ import type { Begin, FromWorker, StartFailure, ToWorker } from './messages.ts';
 export interface ServedApp extends Handler {
   /** From now on the service says that it may not take traffic. */
   beginDrain(): void;
-  /** Stops background workers, closes connections. Safe to call again. */
-  stop(): Promise<void>;
+  /** Stops background workers, closes connections; what they still brought to an end. Safe to call again. */
+  stop(): Promise<Flushed>;
+}
+
+/** Since the word to stop came, for the log. */
+export interface Flushed {
+  /** Written to the journal; what is left is in the stream, and the next process's. */
+  readonly transitionsJournaled: number;
 }
 
 export interface AppSetup {
@@ -110,17 +116,19 @@ async function begin(
 async function stop(why: string, listener: Listener, app: ServedApp, log: Log): Promise<void> {
   const startedAt = performance.now();
   app.beginDrain();
-  await listener.close(DRAIN_LIMIT_MS);
+  const drained = await listener.close(DRAIN_LIMIT_MS);
   const drainedAt = performance.now();
+  let flushed: Flushed | undefined;
   try {
-    await app.stop();
+    flushed = await app.stop();
   } catch (error) {
     log.error({ err: error }, 'the service did not stop in order');
   }
-  log.info(
-    { why, drainMs: Math.round(drainedAt - startedAt), stopMs: Math.round(performance.now() - drainedAt) },
-    'stopped',
-  );
+  const drainMs = Math.round(drainedAt - startedAt);
+  const stopMs = Math.round(performance.now() - drainedAt);
+  const fields = { why, drainMs, stopMs, ...drained, ...flushed };
+  if (drained.requestsCut > 0) log.warn(fields, 'stopped, and cut requests that did not end in time');
+  else log.info(fields, 'stopped');
 }
 
 /** Nothing is known about the state of a process after an error that nobody expected: it ends, and is started again. */

@@ -44,6 +44,8 @@ export interface Workers {
   health(): readonly (WorkerHealth & { readonly name: string })[];
   /** This process does the shared work. */
   readonly haveTurn: boolean;
+  /** Transitions that it has written to the journal. */
+  readonly journaled: number;
   stop(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     'holdfast_reservations_expired_total',
     'Reservations expired by the worker.',
   );
+  let journaledHere = 0;
   const journaled = metrics.counter(
     'holdfast_transitions_journaled_total',
     'Transitions written to the journal.',
@@ -74,12 +77,16 @@ export function startWorkers(options: WorkersOptions): Workers {
   const onRound = () => {
     reconciledAtMs = Date.now();
   };
+  const onWritten = (count: number) => {
+    journaledHere += count;
+    journaled.inc(count);
+  };
   const workers = [
     turn,
     leaseKeeper(gate, log),
     catalogReader(options),
     expiry({ ...options, onExpired: (count) => expired.inc(count) }),
-    ledgerWriter({ ...options, isOurTurn, onWritten: (count) => journaled.inc(count) }),
+    ledgerWriter({ ...options, isOurTurn, onWritten }),
     relayWorker({ ...options, isOurTurn }),
     resolver({ ...options, isOurTurn }),
     purge({ ...options, isOurTurn }),
@@ -94,6 +101,9 @@ export function startWorkers(options: WorkersOptions): Workers {
     health: () => workers.map(({ name, health }) => ({ name, ...health })),
     get haveTurn() {
       return turn.isOurs;
+    },
+    get journaled() {
+      return journaledHere;
     },
     // The turn goes last: it must not pass on while a worker is still in the middle of its run.
     stop: async () => {

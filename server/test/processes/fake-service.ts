@@ -75,6 +75,9 @@ async function fakeApp({ config, metrics, prepare, seedDemo }: AppSetup): Promis
     beginDrain: () => {
       draining = true;
     },
-    stop: async () => console.error(`took ${taken}`),
+    stop: async () => {
+      console.error(`took ${taken}`);
+      return { transitionsJournaled: 0 };
+    },
   };
 }
