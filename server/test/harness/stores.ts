@@ -9,7 +9,7 @@ import { SQL } from 'bun';
 import { defaultCacheDir } from '../../src/embedded/cache-folder.ts';
 import { obtainRedis } from '../../src/embedded/find-redis.ts';
 import { freePort } from '../../src/embedded/free-port.ts';
-import { findPostgres } from '../../src/embedded/postgres-binaries.ts';
+import { findPostgres, type PostgresBinaries } from '../../src/embedded/postgres-binaries.ts';
 import {
   createCluster,
   launchPostgres,
@@ -55,6 +55,15 @@ export interface RedisOptions {
   readonly configLines?: readonly string[];
 }
 
+export interface PostgresOptions {
+  /** On by default. */
+  readonly durable?: boolean;
+  /** A cluster that is there already, in `data` of the folder, and its password; a new one unless given. */
+  readonly existing?: { readonly dir: string; readonly password: string };
+  /** Another one than the service would choose. */
+  readonly binaries?: PostgresBinaries;
+}
+
 export interface FreshDatabase {
   readonly url: string;
   /** Ends its sessions and removes it. Safe to call again. */
@@ -82,27 +91,28 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestStore>
 }
 
 /** A PostgreSQL of the test's own, durable unless asked otherwise. */
-export async function startPostgres(options: { readonly durable?: boolean } = {}): Promise<TestStore> {
-  const cacheDir = defaultCacheDir(process.env, homedir());
-  const found = await findPostgres({ cacheDir, wantedMajor: null });
-  if (found.kind === 'none') throw new Error(found.message);
-  const dir = temporaryFolder('postgres');
+export async function startPostgres(options: PostgresOptions = {}): Promise<TestStore> {
+  const { existing } = options;
+  const binaries = options.binaries ?? (await postgresBinaries());
+  const dir = existing?.dir ?? temporaryFolder('postgres');
   const dataFolder = path.join(dir, 'data');
-  const user = await chooseStoreUser({ dataFolder, ownFolders: [dir], needs: found.binaries.needs });
-  const cluster: PostgresCluster = {
-    binaries: found.binaries,
-    user,
-    dataFolder,
-    durable: options.durable ?? true,
-  };
-  const password = newPassword();
-  await createCluster(cluster, password);
+  const user = await chooseStoreUser({ dataFolder, ownFolders: [dir], needs: binaries.needs });
+  const cluster: PostgresCluster = { binaries, user, dataFolder, durable: options.durable ?? true };
+  const password = existing?.password ?? newPassword();
+  if (existing === undefined) await createCluster(cluster, password);
   return startStore({
     port: undefined,
     dir,
     url: (port) => postgresUrl(port, password),
     launch: (port) => launchPostgres(cluster, port, () => undefined),
   });
+}
+
+async function postgresBinaries(): Promise<PostgresBinaries> {
+  const cacheDir = defaultCacheDir(process.env, homedir());
+  const found = await findPostgres({ cacheDir, wantedMajor: null });
+  if (found.kind === 'none') throw new Error(found.message);
+  return found.binaries;
 }
 
 let shared: Promise<TestStore> | undefined;
