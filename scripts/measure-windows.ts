@@ -109,7 +109,10 @@ async function soldOutSale(redis: StoreConnection, clock: () => number): Promise
   const rebuild = new SaleRebuild(redis, SALE, EPOCH);
   await rebuild.begin(identity);
   await rebuild.clear();
-  await rebuild.finish(0, { applied: 0, settings: { opensAtMs: null, closesAtMs: null, closed: false } });
+  await rebuild.finish(0, {
+    applied: 0,
+    settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
+  });
   const grant = await rebuild.grant(identity, identity.nowMs + LEASE_MS);
   if (grant.kind !== 'granted') throw new Error(`no lease: ${grant.why}`);
   const sale = new SaleStock({ redis: redis, saleNumber: SALE, epoch: () => EPOCH, clock });

@@ -50,6 +50,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   'upgrade-required':
     'Open a WebSocket there. Where there is none, watch `/api/v1/inventory/{sku}/events` or ask every few seconds.',
   'rate-limited': 'Wait as many seconds as `Retry-After` says. A refused attempt does not count.',
+  'cooling-down':
+    'Wait as many seconds as `Retry-After` says, and release what the customer does not want: only what expires counts.',
   internal:
     'Try again with the same request and idempotency key. If it stays, report it with its `request_id`.',
   unavailable:

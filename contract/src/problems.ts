@@ -39,6 +39,7 @@ export const PROBLEMS = {
   'items-span-sales': { status: 422, title: 'The items belong to different sales' },
   'upgrade-required': { status: 426, title: 'This is a WebSocket' },
   'rate-limited': { status: 429, title: 'Too many requests' },
+  'cooling-down': { status: 429, title: 'Too many reservations expired lately' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'The service cannot answer right now' },
 } as const satisfies Record<string, { status: number; title: string }>;

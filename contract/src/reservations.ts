@@ -129,6 +129,7 @@ export const reserve = operation({
     'reservation-lost',
     'limit-exceeded',
     'items-span-sales',
+    'cooling-down',
   ],
 });
 

@@ -4,6 +4,8 @@ import { operation } from './operation.ts';
 import {
   Instant,
   InstantInput,
+  MAX_COOLDOWN_EXPIRATIONS,
+  MAX_COOLDOWN_MINUTES,
   MAX_ITEMS_PER_REQUEST,
   MaxPerCustomer,
   Money,
@@ -24,6 +26,22 @@ const MaxExtensions = z
   .refine(notMinusZero, 'must not be -0')
   .meta({ description: 'How often a customer may extend a reservation.' });
 
+const Cooldown = z
+  .strictObject({
+    expirations: z
+      .int()
+      .min(1)
+      .max(MAX_COOLDOWN_EXPIRATIONS)
+      .meta({ description: 'Expired reservations of one customer.' }),
+    minutes: z.int().min(1).max(MAX_COOLDOWN_MINUTES).meta({ description: 'Within which they count.' }),
+  })
+  .meta({
+    description:
+      'A customer who lets `expirations` reservations of the sale expire within `minutes` is refused more of it, 429 ' +
+      '`cooling-down`, until fewer lie within them. What was released or confirmed does not count.',
+    examples: [{ expirations: 3, minutes: 10 }],
+  });
+
 export const SaleStatus = z.enum(['not_open', 'open', 'closed']);
 
 export const SaleItem = z.object({
@@ -43,6 +61,7 @@ const SALE_EXAMPLE = {
   reservation_ttl_seconds: 300,
   max_extensions: 1,
   max_lifetime_seconds: 900,
+  cooldown: { expirations: 3, minutes: 10 },
   created_at: '2026-11-20T14:30:00.000Z',
   items: [
     {
@@ -67,6 +86,7 @@ export const Sale = z
     max_lifetime_seconds: TtlSeconds.meta({
       description: 'The longest a reservation may live, extensions included.',
     }),
+    cooldown: Cooldown.nullable().meta({ description: 'Null: nobody is cooled down.' }),
     created_at: Instant,
     items: z.array(SaleItem).meta({ description: 'Stock in motion is at /api/v1/inventory?sale=….' }),
   })
@@ -107,6 +127,7 @@ export const CreateSaleBody = z
     max_lifetime_seconds: TtlSeconds.optional().meta({
       description: '900, or the time of a reservation if that is longer, if left out.',
     }),
+    cooldown: Cooldown.optional(),
     items: NewItems,
   })
   .refine(
@@ -150,6 +171,7 @@ export const ChangeSaleBody = z
     }),
     max_extensions: MaxExtensions.optional(),
     max_lifetime_seconds: TtlSeconds.optional(),
+    cooldown: Cooldown.nullable().optional().meta({ description: 'Null: nobody is cooled down any more.' }),
   })
   .refine((body) => Object.keys(body).length > 0, 'must change at least one thing')
   .meta({

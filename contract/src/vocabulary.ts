@@ -19,6 +19,10 @@ export const MAX_AMOUNT_MINOR = 1_000_000_000_000;
 export const MIN_REQUESTED_TTL_SECONDS = 10;
 /** A day: a reservation is a promise for a checkout, not for a basket. */
 export const MAX_TTL_SECONDS = 86_400;
+/** So many times are kept of a customer at most. */
+export const MAX_COOLDOWN_EXPIRATIONS = 100;
+/** A day: as long as an expired reservation is kept. */
+export const MAX_COOLDOWN_MINUTES = 1_440;
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 200;
 

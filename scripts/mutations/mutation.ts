@@ -38,6 +38,7 @@ export const HOLDS = {
   memory: at('out-of-memory-only-reserve-stops'),
   retries: at('retries-are-safe'),
   doubles: at('a-cart-counts-each-sku-once'),
+  cooldown: at('hoarders-are-cooled-down'),
   unpacking: at('no-call-unpacks-too-much'),
   register: at('the-register-takes-the-first-writer'),
   ledgerConfirm: at('ledger-confirm'),

@@ -2,13 +2,14 @@
 -- The function library: the files of this folder in the order of their numbers, one after the other, as one source.
 -- The only writer of stock. One sale is ten fixed keys in one hash slot; every call names all ten, in this order:
 --
---   1 stock    hash    SKU → "total reserved sold cap"; @seq @applied @trimmed @now, settings @opens @closes @closed;
+--   1 stock    hash    SKU → "total reserved sold cap"; @seq @applied @trimmed @now, settings @opens @closes @closed
+--                      @cooldown;
 --                      "@pend operation" → "sku quantity ends" of units going out, and how many there are in @pends
 --   2 res      hash    reservation → record (see read_record)
 --   3 dead     zset    active reservation → deadline, ms
 --   4 pinned   zset    confirming reservation → end of its pin, ms
 --   5 done     zset    resolved reservation → when, ms: the purge index
---   6 cust     hash    "customer sku" → units live and bought
+--   6 cust     hash    "customer sku" → units live and bought; "customer" → deadlines it let pass lately (25-cooldown.lua)
 --   7 events   stream  one entry a batch: transitions on their way to the journal; id = <epoch>-<seq of the last>; at, from (seq of
 --                      the first), and events (a line each) or, of what one call reserved, reserved: "= ttl deadline fingerprint
 --                      lines", then "id customer" of each with that body, and the next body
@@ -26,7 +27,7 @@
 -- Common arguments: ARGV[1] epoch, ARGV[2] clock in ms or "". Replies: {"OK", now, …} or {"NOT_READY", why}.
 -- Reservation and customer names are 22 base64url characters; SKUs hold no space, "*" or ",".
 
-local VERSION = 4
+local VERSION = 5
 
 local STOCK, RES, DEAD, PINNED, DONE, CUST, EVENTS, META, WIN0 = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local KEY_COUNT = 10

@@ -8,10 +8,11 @@ local function new_change(sale)
   }
 end
 
---- Loads seq and the items (by SKU) and units held (by "customer sku") that the change may move. Once a change.
-local function load(change, skus, held_fields)
+--- Loads seq and the items (by SKU) and units held (by "customer sku") that the change may move; in a sale with a cooldown also
+--- what customers[first … last] let expire, at the end of the fields; `anyway`: it may get one by this change. Once a change.
+local function load(change, skus, held_fields, customers, first, last, anyway)
   local keys = change.sale.keys
-  local fields = { '@seq', '@applied', '@trimmed', '@opens', '@closes', '@closed' }
+  local fields = { '@seq', '@applied', '@trimmed', '@opens', '@closes', '@closed', '@cooldown' }
   local known = {}
   for _, sku in ipairs(skus) do
     if not known[sku] then known[sku] = true; fields[#fields + 1] = sku end
@@ -19,17 +20,26 @@ local function load(change, skus, held_fields)
   local values = fetch('HMGET', keys[STOCK], fields)
   change.seq, change.applied, change.trimmed = tonumber(values[1]), tonumber(values[2]), tonumber(values[3])
   change.opens, change.closes, change.closed = tonumber(values[4]), tonumber(values[5]), values[6] == '1'
-  for i = 7, #fields do
+  for i = 8, #fields do
     if values[i] then
       local total, reserved, sold, cap = string.match(values[i], '^(%-?%d+) (%-?%d+) (%d+) (%S+)$')
       change.items[fields[i]] =
         { total = tonumber(total), reserved = tonumber(reserved), sold = tonumber(sold), cap = tonumber(cap) }
     end
   end
-  if #held_fields == 0 then return end
+  local counters = #held_fields
+  if counters == 0 then return end
+  change.cooldown = read_cooldown(values[7])
+  if change.cooldown or anyway then
+    change.expiries, change.expiries_now = {}, {}
+    for i = first, last do held_fields[#held_fields + 1] = customers[i] end
+  end
   local units = fetch('HMGET', keys[CUST], held_fields)
-  for i = 1, #held_fields do
+  for i = 1, counters do
     if units[i] then change.held[held_fields[i]] = tonumber(units[i]) end
+  end
+  for i = counters + 1, #held_fields do
+    if units[i] then change.expiries[held_fields[i]] = units[i] end
   end
 end
 
@@ -38,14 +48,15 @@ local function units_of(change, field) return change.held_now[field] or change.h
 
 --- Loads what a list of packed records moves.
 local function load_for(change, records)
-  local skus, held = {}, {}
-  for _, record in ipairs(records) do
+  local skus, held, customers = {}, {}, {}
+  for i, record in ipairs(records) do
+    customers[i] = record.customer
     for _, line in ipairs(change.sale.lines(record.lines)) do
       skus[#skus + 1] = line.sku
       held[#held + 1] = record.customer .. ' ' .. line.sku
     end
   end
-  load(change, skus, held)
+  load(change, skus, held, customers, 1, #customers)
 end
 
 local function move(change, customer, lines, reserved, sold, held)
@@ -88,6 +99,7 @@ local function free(change, id, record, state, kind)
   record.state, record.resolved = state, change.sale.at
   push(change.done_add, change.sale.at, id)
   put(change, id, record)
+  if state == 'E' then note_expiry(change, record.customer, record.deadline) end
   if kind then transition(change, kind, id, record) end
 end
 
@@ -124,6 +136,9 @@ local function flush(change)
   local set, drop = {}, {}
   for field, units in pairs(change.held_now) do
     if units == 0 then drop[#drop + 1] = field else push(set, field, text(units)) end
+  end
+  if change.expiries_now then
+    for customer, deadlines in pairs(change.expiries_now) do push(set, customer, deadlines) end
   end
   send('HSET', keys[CUST], set)
   send('HDEL', keys[CUST], drop)

@@ -53,6 +53,16 @@ local function pass_windows(w, customer, most, address, most_address)
   if address ~= '' then count_attempt(w, address) end
 end
 
+--- Why one that is cooled down may not try, or nil. The wait is until the next attempt would pass the windows too; this one is
+--- counted in neither.
+local function cool(change, w, customer, most, address, most_address)
+  local wait = cooling_ms(change, customer)
+  if not wait then return nil end
+  if most > 0 then wait = later(wait, refused_by(w, customer, most) or 0) end
+  if address ~= '' then wait = later(wait, refused_by(w, address, most_address) or 0) end
+  return 'cooling-down ' .. text(wait)
+end
+
 local SEEN = '^%u (%S+) %d+ %d+ %d+ %d+ %d+ %d+ %d+ (%S+) '
 
 --- The answer first given, to whom it was given; nobody else's key is known to them.
@@ -116,8 +126,8 @@ end
 --- windows in an earlier call, ARGV[6] n commands, ARGV[7] b different bodies, ARGV[8] r runs of commands with one body; then b
 --- times ttl, fingerprint, lines; r times body, how many; n ids; "@", n customers; n addresses or "", if they are limited.
 --- Replies {OK, now, …n words}: a number: reserved under it | "replayed record" | "key-reused" | "rate-limited
---- customer|address ms" | "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" | "limit-exceeded sku cap held" |
---- "short sku*available*reserved,…" | "again": counted, but stock or cap is short while due reservations still wait: call
+--- customer|address ms" | "cooling-down ms" | "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" |
+--- "limit-exceeded sku cap held" | "short sku*available*reserved,…" | "again": counted, but stock or cap is short while due reservations still wait: call
 --- again | "wait": undecided and uncounted, because one before it said "again".
 local function reserve(keys, args)
   local sale, no = enter(keys, args)
@@ -147,7 +157,7 @@ local function reserve(keys, args)
   local w = (most > 0 or by_address) and open_windows(sale, args, customers, addresses + (by_address and n or 0)) or nil
   local seen, fresh = fetch('HMGET', keys[RES], args, ids + 1, ids + n), {}
   local change = new_change(sale)
-  load(change, skus, held)
+  load(change, skus, held, args, customers + 1, customers + n)
   for _, body in ipairs(bodies) do meet_items(change, body) end
   local room = STREAM_CAP - (change.seq - change.trimmed)
   local reply, again, i = { 'OK', sale.at }, false, 0
@@ -158,6 +168,9 @@ local function reserve(keys, args)
     for _ = 1, tonumber(args[run + 1]) do
       i = i + 1
       local id, customer, word, record = args[ids + i], args[customers + i], again and 'wait' or nil, nil
+      if change.cooldown and not word and not counted then
+        word = cool(change, w, customer, most, by_address and args[addresses + i] or '', most_address)
+      end
       if w and not word and not counted then
         word = pass_windows(w, customer, most, by_address and args[addresses + i] or '', most_address)
       end

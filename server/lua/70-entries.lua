@@ -59,8 +59,8 @@ local function apply_settings(keys, kind, payload)
   if kind == 'closed' then
     redis.call('HSET', keys[STOCK], '@closed', '1')
   else
-    local opens, closes, closed = string.match(payload, '^(%S+) (%S+) (%d)$')
-    redis.call('HSET', keys[STOCK], '@opens', opens, '@closes', closes, '@closed', closed)
+    local opens, closes, closed, cooldown = string.match(payload, '^(%S+) (%S+) (%d) (%S+)$')
+    redis.call('HSET', keys[STOCK], '@opens', opens, '@closes', closes, '@closed', closed, '@cooldown', cooldown)
   end
 end
 
@@ -73,7 +73,7 @@ end
 --- Entries of the ledger's numbering, in order; those applied before are skipped, a gap ends it. Journals nothing.
 local function apply_entries(sale, args, first, n)
   local keys, change = sale.keys, new_change(sale)
-  local entries, ids, skus, held = {}, {}, {}, {}
+  local entries, ids, skus, held, expiring = {}, {}, {}, {}, {}
   for i = 1, n do
     local p = first + (i - 1) * ENTRY_ARGS
     local e = {
@@ -82,6 +82,7 @@ local function apply_entries(sale, args, first, n)
     }
     entries[i] = e
     if e.id ~= '' then ids[#ids + 1] = e.id end
+    if e.kind == 'expired' then expiring[#expiring + 1] = e.customer end
   end
   local by_id, records = {}, #ids > 0 and records_of(sale, ids) or {}
   for i = 1, #ids do by_id[ids[i]] = by_id[ids[i]] or records[i] end
@@ -96,7 +97,7 @@ local function apply_entries(sale, args, first, n)
       skus[#skus + 1] = string.match(e.payload, '^%S+')
     end
   end
-  load(change, skus, held)
+  load(change, skus, held, expiring, 1, #expiring, #expiring > 0)
   local settings = {}
   for _, e in ipairs(entries) do
     if e.seq > change.applied + 1 then break end
@@ -113,6 +114,8 @@ local function apply_entries(sale, args, first, n)
         apply_stock_change(change, e.payload)
       elseif e.kind == 'settings-changed' or e.kind == 'closed' then -- operator-release moves nothing
         settings[#settings + 1] = e
+        -- What expires after it in the same call counts by it.
+        if e.kind ~= 'closed' then change.cooldown = read_cooldown(string.match(e.payload, '%S+$')) end
       end
       change.applied = e.seq
     end
@@ -123,7 +126,7 @@ local function apply_entries(sale, args, first, n)
 end
 
 --- hf_apply: ARGV[3] chunk number during a rebuild, else "", ARGV[4] n, then n times: seq, kind, id, createdSeq, customer,
---- payload (lines | "sku total cap" | "sku delta operation" | "opens closes closed" | ""). → {OK, now, applied}
+--- payload (lines | "sku total cap" | "sku delta operation" | "opens closes closed cooldown" | ""). → {OK, now, applied}
 local function apply(keys, args)
   local sale, no
   if args[3] == '' then sale, no = enter(keys, args) else sale, no = enter_building(keys, args, args[3]) end

@@ -30,11 +30,25 @@ local function trim(keys, args)
   return { 'OK', sale.at }
 end
 
+--- Forgets what the customers of these reservations let expire, if their last one is as old: no cooldown reaches back that far.
+local function forget_expiries(sale, ids)
+  local keys, customers, drop = sale.keys, {}, {}
+  for _, packed in ipairs(fetch('HMGET', keys[RES], ids)) do
+    if packed then customers[#customers + 1] = string.match(packed, '^%u (%S+)') end
+  end
+  if #customers == 0 then return end
+  for i, deadlines in ipairs(fetch('HMGET', keys[CUST], customers)) do
+    if deadlines and tonumber(string.match(deadlines, '%d+$')) <= sale.now - REPLAY_KEPT_MS then drop[#drop + 1] = customers[i] end
+  end
+  send('HDEL', keys[CUST], drop)
+end
+
 --- hf_purge: ARGV[3] limit: forgets reservations resolved 24 h ago, oldest first → {OK, now, purged}
 local function purge(keys, args)
   local sale, no = enter(keys, args)
   if not sale then return no end
   local ids = redis.call('ZRANGE', keys[DONE], '-inf', text(sale.now - REPLAY_KEPT_MS), 'BYSCORE', 'LIMIT', 0, args[3])
+  if #ids > 0 and read_cooldown(redis.call('HGET', keys[STOCK], '@cooldown')) then forget_expiries(sale, ids) end
   send('HDEL', keys[RES], ids)
   send('ZREM', keys[DONE], ids)
   return { 'OK', sale.at, text(#ids) }

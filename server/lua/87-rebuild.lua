@@ -28,7 +28,7 @@ local function clear(keys, args)
   redis.call('UNLINK', unpack(keys))
   redis.call('HSET', keys[META], '@', '1', 'building', args[1], 'chunk', '0', 'mode', 'cold')
   redis.call('HSET', keys[STOCK], '@seq', '0', '@applied', '0', '@trimmed', '0', '@now', text(lease.now),
-    '@opens', '-', '@closes', '-', '@closed', '0', '@pends', '0')
+    '@opens', '-', '@closes', '-', '@closed', '0', '@cooldown', '-', '@pends', '0')
   redis.call('HSET', keys[RES], '@', '1')
   redis.call('HSET', keys[CUST], '@', '1')
   for _, i in ipairs({ DEAD, PINNED, DONE }) do redis.call('ZADD', keys[i], '+inf', '@') end
@@ -40,12 +40,12 @@ local function clear(keys, args)
   return { 'OK', text(lease.now) }
 end
 
---- hf_load: a chunk of a cold rebuild. ARGV[3] chunk, ARGV[4] items, ARGV[5] bought, ARGV[6] records, then the items as
---- (sku, total, sold, cap), the units bought as (customer, sku, quantity), the records as (id, record). → {OK, now}
+--- hf_load: a chunk of a cold rebuild. ARGV[3] chunk, ARGV[4] items, ARGV[5] bought, ARGV[6] records, ARGV[7] cooldown, then
+--- the items as (sku, total, sold, cap), the units bought as (customer, sku, quantity), the records as (id, record). → {OK, now}
 local function load_chunk(keys, args)
   local sale, no = enter_building(keys, args, args[3])
   if not sale then return no end
-  local p, stock, bought = 7, {}, {}
+  local p, stock, bought = 8, { '@cooldown', args[7] }, {}
   for _ = 1, tonumber(args[4]) do
     push(stock, args[p], args[p + 1] .. ' 0 ' .. args[p + 2] .. ' ' .. args[p + 3])
     p = p + 4
@@ -72,6 +72,7 @@ local function load_chunk(keys, args)
       end
     else
       push(change.done_add, record.resolved, ids[i])
+      if record.state == 'E' then note_expiry(change, record.customer, record.deadline) end
     end
     put(change, ids[i], record)
   end
@@ -113,6 +114,7 @@ local function replay_one(change, at, event, by_id)
   elseif (kind == 'released' or kind == 'expired') and (record.state == 'A' or record.state == 'C') then
     move(change, record.customer, record.lines, -1, 0, -1)
     record.state, record.resolved = kind == 'released' and 'R' or 'E', at
+    if kind == 'expired' then note_expiry(change, record.customer, record.deadline) end
     change.touched[id] = record
   end
 end
@@ -168,7 +170,8 @@ local function replay(keys, args)
 end
 
 --- hf_finish: ends a rebuild. ARGV[3] chunk, ARGV[4] lowest seq to continue after, ARGV[5] l entries the snapshot held or "",
---- then opens, closes, closed or nothing. The drained stream is dropped. The grant is another call. → {OK, now, seq, applied}
+--- then opens, closes, closed, cooldown or nothing. The drained stream is dropped. The grant is another call.
+--- → {OK, now, seq, applied}
 local function finish(keys, args)
   local sale, no = enter_building(keys, args, args[3])
   if not sale then return no end
@@ -176,7 +179,9 @@ local function finish(keys, args)
   local seq = text(later(tonumber(state[1]), tonumber(args[4])))
   local applied = args[5] == '' and state[2] or args[5]
   redis.call('HSET', keys[STOCK], '@seq', seq, '@trimmed', seq, '@applied', applied)
-  if args[6] then redis.call('HSET', keys[STOCK], '@opens', args[6], '@closes', args[7], '@closed', args[8]) end
+  if args[6] then
+    redis.call('HSET', keys[STOCK], '@opens', args[6], '@closes', args[7], '@closed', args[8], '@cooldown', args[9])
+  end
   redis.call('XTRIM', keys[EVENTS], 'MAXLEN', 0)
   redis.call('HSET', keys[META], 'epoch', args[1], 'building', '', 'chunk', '', 'mode', '', 'start', seq)
   return { 'OK', sale.at, seq, applied }

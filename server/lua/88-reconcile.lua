@@ -55,7 +55,8 @@ local function look_held(keys, args)
   local page = redis.call('HSCAN', keys[CUST], args[3], 'COUNT', args[4])
   local reply = { 'OK', sale.at, page[1], seq, applied }
   for i = 1, #page[2], 2 do
-    if page[2][i] ~= '@' then push(reply, page[2][i], page[2][i + 1]) end
+    -- A name alone is no counter: what that customer let expire.
+    if string.find(page[2][i], ' ', 1, true) then push(reply, page[2][i], page[2][i + 1]) end
   end
   return reply
 end

@@ -12,7 +12,7 @@ import { startRedis, type TestStore } from './harness/stores.ts';
 import { until } from './harness/until.ts';
 
 const LONG_MS = 3_600_000;
-const SETTINGS: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false };
+const SETTINGS: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null };
 const NAME = 'A'.repeat(22);
 const REF = { reservationId: `rsv_${NAME}`, customer: NAME };
 

@@ -6,7 +6,12 @@ import type { Moment } from './model/play.ts';
 import { playOnce } from './model/run.ts';
 import type { Step, Target } from './model/steps.ts';
 
-const setup = { limits: { perCustomer: 0, perAddress: 0 }, opensInMs: null, closesInMs: null };
+const setup = {
+  limits: { perCustomer: 0, perAddress: 0 },
+  opensInMs: null,
+  closesInMs: null,
+  cooldown: null,
+};
 const ann: Target = { owner: 'ann', key: 'k1', asker: 'ann', pick: null };
 const reserve = (quantities: readonly number[]): Step => ({
   do: 'reserve',

@@ -75,7 +75,7 @@ export const ITEM_ROW: ItemRow = {
 export const ITEM_VIEW: ItemView = {
   row: ITEM_ROW,
   stock: { sku: 'FLASH-SALE-001', total: 100, reserved: 20, sold: 10, maxPerCustomer: null },
-  settings: { opensAtMs: null, closesAtMs: null, closed: false },
+  settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
   asOfMs: CREATED_AT_MS,
 };
 
@@ -83,7 +83,7 @@ export const SALE_ROW: SaleRow = {
   number: SALE_NUMBER,
   id: 'flash-sale',
   name: 'Flash sale',
-  settings: { opensAtMs: null, closesAtMs: null, closed: false },
+  settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
   reservationTtlSeconds: 300,
   extensions: { max: 1, maxLifetimeSeconds: 900 },
   unloaded: false,

@@ -7,7 +7,7 @@ type Shown = { readonly status: string };
 const OPENS_AT_MS = Date.now() + 600_000;
 const NOT_YET = {
   ...SALE_VIEW,
-  row: { ...SALE_ROW, settings: { opensAtMs: OPENS_AT_MS, closesAtMs: null, closed: false } },
+  row: { ...SALE_ROW, settings: { opensAtMs: OPENS_AT_MS, closesAtMs: null, closed: false, cooldown: null } },
 };
 
 test("a sale's status turns by the store's clock, alone and in the list", async () => {

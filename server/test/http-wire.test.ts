@@ -138,6 +138,7 @@ describe('a sale', () => {
       closesAtMs: null,
       reservationTtlSeconds: 300,
       extensions: { max: 1, maxLifetimeSeconds: 900 },
+      cooldown: null,
       items: [
         { sku: 'A', name: 'A', stock: 0, price: null, maxPerCustomer: null },
         { sku: 'B', name: 'Bee', stock: 5, price: { amountMinor: 1, currency: 'EUR' }, maxPerCustomer: 2 },

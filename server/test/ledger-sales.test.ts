@@ -42,7 +42,7 @@ describe('a sale', () => {
     expect(made.sale).toMatchObject({
       id: 'made',
       name: 'Sale made',
-      settings: { opensAtMs: 1_800_000_000_000, closesAtMs: null, closed: false },
+      settings: { opensAtMs: 1_800_000_000_000, closesAtMs: null, closed: false, cooldown: null },
       reservationTtlSeconds: 120,
       extensions: { max: 1, maxLifetimeSeconds: 900 },
       closedAtMs: null,

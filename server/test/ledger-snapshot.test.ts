@@ -165,7 +165,7 @@ describe('the journal remembers', () => {
     );
     expect(snapshot.lastSeq).toBe(await stage.ledger.lastTransition(sale));
     expect(snapshot.applied).toBe((await stage.ledger.lineage(sale))?.entrySeq ?? 0);
-    expect(snapshot.settings).toEqual({ opensAtMs: null, closesAtMs: null, closed: false });
+    expect(snapshot.settings).toEqual({ opensAtMs: null, closesAtMs: null, closed: false, cooldown: null });
   });
 
   test(`the latest life of an id, and of a customer all ids, newest first ${label}`, async () => {

@@ -53,6 +53,7 @@ test('random-sequences-reach-every-answer', async () => {
   expect(
     tally.missing([
       ...answers('reserve', 'reserved', 'replayed', 'key-reused', 'rate-limited', 'not-open', 'closed'),
+      ...answers('reserve', 'cooling-down'),
       ...answers('reserve', 'limit-exceeded', 'short', 'unknown-sku'),
       ...answers('confirm', 'confirmed', 'unavailable', ...notFound),
       ...answers('confirm-together', 'confirmed', 'refused', 'expired'),
@@ -139,7 +140,12 @@ const FAULTS: readonly {
 
 for (const { fault, instead, steps, shows } of FAULTS) {
   test(`a-system-that-differs-is-found-out: ${fault}`, async () => {
-    const setup = { limits: { perCustomer: 0, perAddress: 0 }, opensInMs: null, closesInMs: null };
+    const setup = {
+      limits: { perCustomer: 0, perAddress: 0 },
+      opensInMs: null,
+      closesInMs: null,
+      cooldown: null,
+    };
     const stores = opened();
     await playOnce(stores, { setup, steps });
     stores.instead = instead(stores.ledgerItself);

@@ -1,7 +1,23 @@
 // How often each caller tried lately: the sliding rate window of the reference model. The count of a moment
 // is the current minute's attempts plus the previous minute's, weighted by how much of it the last sixty
 // seconds still cover. It only falls while nothing is counted, so "when would the next attempt pass" has one answer.
-import { WINDOW_MS } from './sale-store.ts';
+import { type ReserveCommand, type ReserveLimits, WINDOW_MS } from './sale-store.ts';
+
+export interface CallerWindow {
+  readonly window: 'customer' | 'address';
+  readonly caller: string;
+  readonly limit: number;
+}
+
+/** The windows that an attempt must pass: none is counted where its limit is off, nor by an address that nobody has. */
+export function windowsOf({ customer, address }: ReserveCommand, limits: ReserveLimits): CallerWindow[] {
+  const { perCustomer, perAddress } = limits;
+  const on: CallerWindow[] = [];
+  if (perCustomer > 0) on.push({ window: 'customer', caller: `customer ${customer}`, limit: perCustomer });
+  if (perAddress > 0 && address !== '')
+    on.push({ window: 'address', caller: `address ${address}`, limit: perAddress });
+  return on;
+}
 
 /** Attempts by clock minute and caller. Two minutes are kept, older ones weigh nothing. */
 export class AttemptWindows {

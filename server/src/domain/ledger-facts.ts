@@ -1,7 +1,7 @@
 // What the ledger knows, in the words of the domain: sales, items, orders, decisions. The ledger room
 // returns these shapes; the verbs and the HTTP room read them.
 import type { Line, ReservationRecord, ReservationState } from './reservation.ts';
-import type { SaleSettings } from './sale-store.ts';
+import type { Cooldown, SaleSettings } from './sale-store.ts';
 
 /** An amount in minor units of an ISO 4217 currency. */
 export interface Money {
@@ -48,6 +48,8 @@ export interface SaleChange {
   readonly reservationTtlSeconds?: number;
   readonly maxExtensions?: number;
   readonly maxLifetimeSeconds?: number;
+  /** Null turns it off. */
+  readonly cooldown?: Cooldown | null;
 }
 
 export interface ItemRow {
@@ -76,6 +78,8 @@ export interface NewSale {
   readonly closesAtMs: number | null;
   readonly reservationTtlSeconds: number;
   readonly extensions: ExtensionRules;
+  /** Left out or null: nobody is cooled down. */
+  readonly cooldown?: Cooldown | null;
   readonly items: readonly NewItem[];
 }
 

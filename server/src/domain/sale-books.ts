@@ -1,6 +1,7 @@
 // The books of the reference model: which reservations stand, what each item and each customer has, and the
 // transitions that wait for the journal. A change of a reservation moves the stock, the customer's units and
 // the state together, and is numbered unless the ledger decided it; nothing here decides whether it may.
+import { Expiries } from './expiries.ts';
 import type { Line, ReservationRecord, ReservationState } from './reservation.ts';
 import type { ItemStock, ReserveCommand, Transition, TransitionKind } from './sale-store.ts';
 
@@ -22,6 +23,7 @@ export class SaleBooks {
   readonly reservations = new Map<string, Kept>();
   /** Units live and bought, by customer and SKU. */
   readonly heldUnits = new Map<string, number>();
+  expiries = new Expiries();
 
   constructor(readonly epoch: number) {}
 
@@ -92,6 +94,7 @@ export class SaleBooks {
   ): ReservationRecord {
     this.addReserved(record.lines, -1);
     this.addHeld(record.customer, record.lines, -1);
+    if (state === 'expired') this.expiries.note(record.customer, record.deadlineMs);
     return this.resolve(record, state, nowMs);
   }
 

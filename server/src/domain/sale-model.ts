@@ -2,7 +2,7 @@
 // It is what the Redis function library must be indistinguishable from; the conformance suite holds both to
 // the same promises and random command sequences compare them reply by reply. This file decides; what stands
 // and how it changes is in sale-books.ts.
-import { AttemptWindows } from './attempt-windows.ts';
+import { AttemptWindows, windowsOf } from './attempt-windows.ts';
 import type { ReservationRecord } from './reservation.ts';
 import { available, isDue, isLive, type Kept, SaleBooks } from './sale-books.ts';
 import {
@@ -41,7 +41,7 @@ type Resolution = Extract<LedgerEntry, { kind: 'confirmed' | 'refused' | 'expire
 
 export class SaleModel implements SaleStore {
   protected lastSeenMs = 0;
-  protected settings: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false };
+  protected settings: SaleSettings = { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null };
   /** Last ledger entry (l) applied. */
   protected applied = 0;
   protected books: SaleBooks;
@@ -169,7 +169,10 @@ export class SaleModel implements SaleStore {
   async purge(limit: number): Promise<number> {
     const nowMs = this.tick();
     const forgotten = this.books.oldest((kept) => kept.resolvedAtMs, nowMs - REPLAY_KEPT_MS).slice(0, limit);
-    for (const record of forgotten) this.books.reservations.delete(record.reservationId);
+    for (const { reservationId, customer } of forgotten) {
+      this.books.reservations.delete(reservationId);
+      this.books.expiries.forget(customer, nowMs - REPLAY_KEPT_MS);
+    }
     return forgotten.length;
   }
 
@@ -214,17 +217,13 @@ export class SaleModel implements SaleStore {
     return refusal ?? { kind: 'reserved', record: this.books.grant(command, nowMs) };
   }
 
-  /** An attempt that passes both windows counts in both; one that either refuses counts in neither. */
+  /** An attempt that passes both windows counts in both; one that either refuses, or the cooldown, counts in neither. */
   private countAttempt(command: ReserveCommand, limits: ReserveLimits, nowMs: number): ReserveReply | null {
-    const on: { window: 'customer' | 'address'; caller: string; limit: number }[] = [];
-    if (limits.perCustomer > 0) {
-      on.push({ window: 'customer', caller: `customer ${command.customer}`, limit: limits.perCustomer });
-    }
-    if (limits.perAddress > 0 && command.address !== '') {
-      on.push({ window: 'address', caller: `address ${command.address}`, limit: limits.perAddress });
-    }
-
+    const on = windowsOf(command, limits);
     const waits = on.map((w) => ({ window: w.window, ms: this.attempts.waitMs(w.caller, w.limit, nowMs) }));
+    const coolMs = this.books.expiries.waitMs(command.customer, nowMs);
+    if (coolMs > 0)
+      return { kind: 'cooling-down', retryAfterMs: Math.max(coolMs, ...waits.map(({ ms }) => ms)) };
     const refusing = waits.find(({ ms }) => ms > 0);
     if (refusing !== undefined) {
       // The first window that refuses is named, but the next attempt must pass both.
@@ -317,6 +316,7 @@ export class SaleModel implements SaleStore {
         return;
       case 'settings-changed':
         this.settings = entry.settings;
+        this.books.expiries.rule = entry.settings.cooldown;
         return;
       case 'operator-release':
         return;

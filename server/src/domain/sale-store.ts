@@ -3,11 +3,19 @@
 // suite runs on both. Commands come in batches and are decided in order; duplicates within a batch see each other.
 import type { Line, ReservationRecord } from './reservation.ts';
 
+/** Whoever lets so many reservations of a sale expire within so many minutes may not reserve in it until fewer lie within them. */
+export interface Cooldown {
+  readonly expirations: number;
+  readonly minutes: number;
+}
+
 /** Sale-wide settings as the stock store enforces them. Epoch milliseconds; null = no bound. */
 export interface SaleSettings {
   readonly opensAtMs: number | null;
   readonly closesAtMs: number | null;
   readonly closed: boolean;
+  /** Null = nobody is cooled down. */
+  readonly cooldown: Cooldown | null;
 }
 
 /** Stock of one item. available = total − reserved − sold; below zero only after the ledger overruled a loss. */
@@ -52,6 +60,8 @@ export type ReserveReply =
   | { readonly kind: 'replayed'; readonly record: ReservationRecord }
   | { readonly kind: 'key-reused' }
   | { readonly kind: 'rate-limited'; readonly window: 'customer' | 'address'; readonly retryAfterMs: number }
+  /** Too many of this customer's reservations expired lately; the next attempt passes the windows then, too. */
+  | { readonly kind: 'cooling-down'; readonly retryAfterMs: number }
   | { readonly kind: 'not-open'; readonly opensAtMs: number; readonly nowMs: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'limit-exceeded'; readonly sku: string; readonly limit: number; readonly held: number }
@@ -203,7 +213,7 @@ export class StockNotAsked extends StockUnavailable {
 }
 
 export interface SaleStore {
-  /** Checks in this order: rate windows, replay, sale window, cap, stock; due reservations are expired first. */
+  /** Checks in this order: cooldown, rate windows, replay, sale window, cap, stock; due reservations are expired first. */
   reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]>;
   /** Confirm, step 1: active → confirming, or a confirming one again; attempts + 1. */
   pin(refs: readonly ReservationRef[]): Promise<PinReply[]>;

@@ -73,6 +73,9 @@ function facts(detail: Readonly<Record<string, unknown>>): Facts {
     if (name.endsWith('_at_ms')) flat[name.slice(0, -3)] = typeof value === 'number' ? instant(value) : null;
     else if (value === null || ['string', 'number', 'boolean'].includes(typeof value))
       flat[name] = value as string | number | boolean | null;
+    else if (name === 'cooldown')
+      for (const [part, limit] of Object.entries(value as Record<string, number>))
+        flat[`${name}_${part}`] = limit;
   }
   return flat;
 }

@@ -117,6 +117,7 @@ export function saleWire({ row, items }: SaleView, nowMs: number): Sale {
     reservation_ttl_seconds: row.reservationTtlSeconds,
     max_extensions: row.extensions.max,
     max_lifetime_seconds: row.extensions.maxLifetimeSeconds,
+    cooldown: row.settings.cooldown,
     created_at: instant(row.createdAtMs),
     items: items.map(saleItem),
   };
@@ -157,12 +158,14 @@ export function newSale(body: CreateSaleBody, defaultTtlSeconds: number): facts.
       max: body.max_extensions ?? usual.max,
       maxLifetimeSeconds: Math.max(body.max_lifetime_seconds ?? usual.maxLifetimeSeconds, ttlSeconds),
     },
+    cooldown: body.cooldown ?? null,
     items: body.items.map(newItem),
   };
 }
 
 export function saleChange(body: ChangeSaleBody): facts.SaleChange {
   const { name, opens_at, closes_at, reservation_ttl_seconds, max_extensions, max_lifetime_seconds } = body;
+  const { cooldown } = body;
   return {
     ...(name !== undefined && { name }),
     ...(opens_at !== undefined && { opensAtMs: msOrNull(opens_at) }),
@@ -170,6 +173,7 @@ export function saleChange(body: ChangeSaleBody): facts.SaleChange {
     ...(reservation_ttl_seconds !== undefined && { reservationTtlSeconds: reservation_ttl_seconds }),
     ...(max_extensions !== undefined && { maxExtensions: max_extensions }),
     ...(max_lifetime_seconds !== undefined && { maxLifetimeSeconds: max_lifetime_seconds }),
+    ...(cooldown !== undefined && { cooldown }),
   };
 }
 

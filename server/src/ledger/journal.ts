@@ -2,7 +2,7 @@
 
 import type { OperatorRelease } from '../domain/ledger-facts.ts';
 import { packLines, unpackLines } from '../domain/reservation.ts';
-import type { LedgerEntry, Transition, TransitionKind } from '../domain/sale-store.ts';
+import type { Cooldown, LedgerEntry, Transition, TransitionKind } from '../domain/sale-store.ts';
 import {
   byteaArray,
   customerKeyOf,
@@ -134,7 +134,13 @@ type EntryRow = { readonly seq: number; readonly at_ms: number } & (
     }
   | {
       readonly kind: 'settings-changed';
-      readonly detail: { opens_at_ms: number | null; closes_at_ms: number | null; closed: boolean };
+      readonly detail: {
+        opens_at_ms: number | null;
+        closes_at_ms: number | null;
+        closed: boolean;
+        /** Not there in entries of before 0012. */
+        cooldown?: Cooldown | null;
+      };
     }
   | { readonly kind: 'closed' }
   | { readonly kind: 'operator-release' }
@@ -191,8 +197,8 @@ function entryOf(row: EntryRow): LedgerEntry {
       return { seq, atMs, kind: row.kind, sku, delta: units, operationId };
     }
     case 'settings-changed': {
-      const { opens_at_ms: opensAtMs, closes_at_ms: closesAtMs, closed } = row.detail;
-      return { seq, atMs, kind: row.kind, settings: { opensAtMs, closesAtMs, closed } };
+      const { opens_at_ms: opensAtMs, closes_at_ms: closesAtMs, closed, cooldown = null } = row.detail;
+      return { seq, atMs, kind: row.kind, settings: { opensAtMs, closesAtMs, closed, cooldown } };
     }
     case 'closed':
     case 'operator-release':

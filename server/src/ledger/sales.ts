@@ -24,6 +24,9 @@ export interface SaleColumns {
   readonly reservation_ttl_seconds: number;
   readonly max_extensions: number;
   readonly max_lifetime_seconds: number;
+  /** Both or neither. */
+  readonly cooldown_expirations: number | null;
+  readonly cooldown_minutes: number | null;
   readonly unloaded: boolean;
   readonly created_at_ms: number;
   readonly closed_at_ms: number | null;
@@ -45,7 +48,8 @@ export async function createSale(pool: Pool, sale: NewSale, operator: string): P
           SELECT holdfast.create_sale(
             ${sale.id}, ${sale.name}, ${sale.opensAtMs}::bigint, ${sale.closesAtMs}::bigint,
             ${sale.reservationTtlSeconds}::integer, ${sale.extensions.max}::integer,
-            ${sale.extensions.maxLifetimeSeconds}::integer, ${operator}, ${itemArrays(sql, sale.items)}) AS sale
+            ${sale.extensions.maxLifetimeSeconds}::integer, ${sale.cooldown?.expirations ?? null}::integer,
+            ${sale.cooldown?.minutes ?? null}::integer, ${operator}, ${itemArrays(sql, sale.items)}) AS sale
           OFFSET 0) AS made`,
     );
     if (made === undefined || made.number === null) return { kind: 'sale-exists' };
@@ -84,6 +88,7 @@ export async function changeSale(
     reservation_ttl_seconds: change.reservationTtlSeconds,
     max_extensions: change.maxExtensions,
     max_lifetime_seconds: change.maxLifetimeSeconds,
+    cooldown: change.cooldown,
   };
   const [row] = await pool.write(
     (sql) => sql<(MaybeSale & { result: ChangeSaleResult['kind'] })[]>`
@@ -136,7 +141,12 @@ export function saleOf(row: SaleColumns): SaleRow {
     number: row.number,
     id: row.id,
     name: row.name,
-    settings: { opensAtMs: row.opens_at_ms, closesAtMs: row.closes_at_ms, closed: row.closed_at_ms !== null },
+    settings: {
+      opensAtMs: row.opens_at_ms,
+      closesAtMs: row.closes_at_ms,
+      closed: row.closed_at_ms !== null,
+      cooldown: cooldownOf(row),
+    },
     reservationTtlSeconds: row.reservation_ttl_seconds,
     extensions: { max: row.max_extensions, maxLifetimeSeconds: row.max_lifetime_seconds },
     unloaded: row.unloaded,
@@ -145,6 +155,10 @@ export function saleOf(row: SaleColumns): SaleRow {
     settingsSeq: row.settings_seq,
     earlierTtlSeconds: numbersIn(row.earlier_ttl_seconds),
   };
+}
+
+function cooldownOf({ cooldown_expirations: expirations, cooldown_minutes: minutes }: SaleColumns) {
+  return expirations === null || minutes === null ? null : { expirations, minutes };
 }
 
 async function refusingSkuInUse<T>(

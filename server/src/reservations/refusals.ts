@@ -107,6 +107,16 @@ export function refusalOf(
         rateLimit: { name: 'reserve', quota, windowSeconds: WINDOW_SECONDS },
       };
     }
+    case 'cooling-down': {
+      const retryAfterSeconds = Math.ceil(reply.retryAfterMs / 1000);
+      return {
+        code: 'cooling-down',
+        detail:
+          `Too many of your reservations in this sale expired lately. Reserve again in ${retryAfterSeconds} s, ` +
+          'and release what you do not buy: that does not count.',
+        retryAfterSeconds,
+      };
+    }
     case 'not-open':
       return {
         code: 'sale-not-open',

@@ -5,7 +5,7 @@ import type { ColdSnapshot } from '../domain/ledger-facts.ts';
 import { type LedgerEntry, NotReady, type SaleSettings, type Transition } from '../domain/sale-store.ts';
 import { saleKeys } from './keys.ts';
 import { call, LIBRARY_VERSION, type Reply, type StoreIdentity } from './library.ts';
-import { packEntry, packEvent, packRecord, packSettings, shortId } from './records.ts';
+import { packCooldown, packEntry, packEvent, packRecord, packSettings, shortId } from './records.ts';
 
 /** Elements (items, customers or records) one chunk loads: bounded so that no call blocks the server for long. */
 export const CHUNK = 500;
@@ -99,11 +99,13 @@ export class SaleRebuild {
 
   /** Loads a snapshot in bounded chunks. */
   async load(snapshot: ColdSnapshot): Promise<void> {
+    const cooldown = packCooldown(snapshot.settings.cooldown);
     for (const items of chunks(snapshot.items)) {
       await this.next('hf_load', [
         items.length,
         0,
         0,
+        cooldown,
         ...items.flatMap((item) => [item.sku, item.total, item.sold, item.maxPerCustomer ?? '-']),
       ]);
     }
@@ -112,6 +114,7 @@ export class SaleRebuild {
         0,
         bought.length,
         0,
+        cooldown,
         ...bought.flatMap((b) => [b.customer, b.sku, b.quantity]),
       ]);
     }
@@ -120,6 +123,7 @@ export class SaleRebuild {
         0,
         0,
         records.length,
+        cooldown,
         ...records.flatMap((record) => [shortId(record.reservationId), packRecord(record)]),
       ]);
     }

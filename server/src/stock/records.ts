@@ -5,7 +5,14 @@ import {
   type ReservationState,
   unpackLines,
 } from '../domain/reservation.ts';
-import type { LedgerEntry, ReserveReply, Transition, TransitionKind } from '../domain/sale-store.ts';
+import type {
+  Cooldown,
+  LedgerEntry,
+  ReserveReply,
+  SaleSettings,
+  Transition,
+  TransitionKind,
+} from '../domain/sale-store.ts';
 
 const ID_PREFIX = 'rsv_';
 
@@ -89,6 +96,8 @@ export function readReserveWord(word: string, short: string, nowMs: number): Res
       const [window, ms] = rest.split(' ');
       return { kind, window: window === 'address' ? 'address' : 'customer', retryAfterMs: Number(ms) };
     }
+    case 'cooling-down':
+      return { kind, retryAfterMs: Number(rest) };
     case 'not-open':
       return { kind, opensAtMs: Number(rest), nowMs };
     case 'unknown-sku':
@@ -240,11 +249,21 @@ export function packEntry(entry: LedgerEntry): (string | number)[] {
   }
 }
 
-/** opens, closes, closed */
-export function packSettings(settings: {
-  opensAtMs: number | null;
-  closesAtMs: number | null;
-  closed: boolean;
-}): string[] {
-  return [String(settings.opensAtMs ?? '-'), String(settings.closesAtMs ?? '-'), settings.closed ? '1' : '0'];
+/** opens, closes, closed, cooldown */
+export function packSettings({ opensAtMs, closesAtMs, closed, cooldown }: SaleSettings): string[] {
+  return [String(opensAtMs ?? '-'), String(closesAtMs ?? '-'), closed ? '1' : '0', packCooldown(cooldown)];
+}
+
+const MINUTE_MS = 60_000;
+
+/** "expirations*ms", or "-". */
+export function packCooldown(cooldown: Cooldown | null): string {
+  return cooldown === null ? '-' : `${cooldown.expirations}*${cooldown.minutes * MINUTE_MS}`;
+}
+
+/** Undefined in a sale that the store was given before there were cooldowns. */
+export function readCooldown(packed: string | undefined): Cooldown | null {
+  if (packed === undefined || packed === '-') return null;
+  const [expirations, ms] = packed.split('*').map(Number) as [number, number];
+  return { expirations, minutes: ms / MINUTE_MS };
 }

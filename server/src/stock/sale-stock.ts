@@ -24,7 +24,7 @@ import {
 import type { HotPath } from './hot-path.ts';
 import { saleKey, saleKeys } from './keys.ts';
 import { call, type Reply } from './library.ts';
-import { packEntry, readRecord, readStreamEntry, shortId } from './records.ts';
+import { packEntry, readCooldown, readRecord, readStreamEntry, shortId } from './records.ts';
 import { packReserve, readReserveReply } from './reserve-call.ts';
 
 /** Calls after which a reserve that still meets due stock gives up; each frees 256. */
@@ -273,6 +273,7 @@ function readSnapshot(reply: Reply): StockSnapshot {
       opensAtMs: instant('@opens'),
       closesAtMs: instant('@closes'),
       closed: fields.get('@closed') === '1',
+      cooldown: readCooldown(fields.get('@cooldown')),
     },
     seq: Number(fields.get('@seq')),
     applied: Number(fields.get('@applied')),

@@ -11,7 +11,7 @@ export function ledgerEntries(makeStore: MakeStore): void {
   promise('a-sale-begins-empty', async (stage) => {
     expect(await stage.snapshot()).toEqual({
       nowMs: START_MS,
-      settings: { opensAtMs: null, closesAtMs: null, closed: false },
+      settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
       seq: 0,
       applied: 0,
       live: 0,
@@ -21,7 +21,7 @@ export function ledgerEntries(makeStore: MakeStore): void {
   });
 
   promise('items-and-settings-come-from-the-ledger', async (stage) => {
-    const settings = { opensAtMs: START_MS - 1, closesAtMs: START_MS + 1, closed: false };
+    const settings = { opensAtMs: START_MS - 1, closesAtMs: START_MS + 1, closed: false, cooldown: null };
     await stage.apply(itemAdded('A', 5, 2), itemAdded('B', 0), { kind: 'settings-changed', settings });
     const snapshot = await stage.snapshot();
     expect(snapshot).toMatchObject({ applied: 3, seq: 0, settings });
@@ -33,15 +33,26 @@ export function ledgerEntries(makeStore: MakeStore): void {
 
   promise('changed-settings-replace-all-earlier-ones', async (stage) => {
     await stage.apply(
-      { kind: 'settings-changed', settings: { opensAtMs: 1, closesAtMs: START_MS, closed: false } },
+      {
+        kind: 'settings-changed',
+        settings: { opensAtMs: 1, closesAtMs: START_MS, closed: false, cooldown: null },
+      },
       { kind: 'closed' },
-      { kind: 'settings-changed', settings: { opensAtMs: null, closesAtMs: null, closed: false } },
+      {
+        kind: 'settings-changed',
+        settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
+      },
     );
-    expect((await stage.snapshot()).settings).toEqual({ opensAtMs: null, closesAtMs: null, closed: false });
+    expect((await stage.snapshot()).settings).toEqual({
+      opensAtMs: null,
+      closesAtMs: null,
+      closed: false,
+      cooldown: null,
+    });
   });
 
   promise('a-release-that-an-operator-asked-for-is-counted-as-an-entry-and-moves-nothing', async (stage) => {
-    const settings = { opensAtMs: 1, closesAtMs: START_MS + 1, closed: false };
+    const settings = { opensAtMs: 1, closesAtMs: START_MS + 1, closed: false, cooldown: null };
     await stage.apply(itemAdded('A', 5), { kind: 'settings-changed', settings });
     await stage.reserved(wish('a1'));
     const before = await stage.snapshot();
@@ -186,7 +197,7 @@ export function ledgerEntries(makeStore: MakeStore): void {
 
   promise('an-entry-that-comes-again-changes-nothing', async (stage) => {
     await stage.apply(itemAdded('A', 5));
-    const open = { opensAtMs: null, closesAtMs: null, closed: false };
+    const open = { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null };
     const [opened, closed] = stage.number({ kind: 'settings-changed', settings: open }, { kind: 'closed' });
     if (opened === undefined || closed === undefined) throw new Error('two facts, two entries');
     expect(await stage.store.apply([opened, closed])).toBe(3);

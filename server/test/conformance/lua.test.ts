@@ -45,7 +45,10 @@ async function makeSale(): Promise<StoreUnderTest> {
   const rebuild = new SaleRebuild(redis, saleNumber, EPOCH);
   await rebuild.begin(identity);
   await rebuild.clear();
-  await rebuild.finish(0, { applied: 0, settings: { opensAtMs: null, closesAtMs: null, closed: false } });
+  await rebuild.finish(0, {
+    applied: 0,
+    settings: { opensAtMs: null, closesAtMs: null, closed: false, cooldown: null },
+  });
   const grant = await rebuild.grant(identity, identity.nowMs + LEASE_MS);
   if (grant.kind !== 'granted') throw new Error(`no lease: ${grant.why}`);
 

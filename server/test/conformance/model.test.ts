@@ -26,7 +26,7 @@ test(`the-books-balance-after-every-step ${label}`, async () => {
 
 test('random-sequences-reach-every-answer', async () => {
   const answers = new Set<string>();
-  for (const sequence of fc.sample(sequences(MAX_STEPS), { seed: 1, numRuns: 100 })) {
+  for (const sequence of fc.sample(sequences(MAX_STEPS), { seed: 1, numRuns: 200 })) {
     await watchStore(await makeModel(), sequence, ({ step, reply, state }) => {
       for (const one of Array.isArray(reply) ? reply : [reply])
         answers.add(`${step.do}: ${one?.kind ?? one}`);
@@ -39,6 +39,7 @@ test('random-sequences-reach-every-answer', async () => {
     'replayed',
     'key-reused',
     'rate-limited',
+    'cooling-down',
     'not-open',
     'closed',
     'limit-exceeded',

@@ -204,6 +204,7 @@ class Play {
           opensAtMs: inMs(step.opensInMs),
           closesAtMs: inMs(step.closesInMs),
           closed: step.closed,
+          cooldown: step.cooldown,
         };
         return this.enter({ kind: 'settings-changed', settings });
       }

@@ -1,6 +1,7 @@
 // Random lives of a sale: sequences of steps that name customers, keys and moments of a small world, so that
 // they meet each other often. A step says what to try, not what must come of it; play.ts turns it into a call.
 import fc from 'fast-check';
+import type { Cooldown } from '../../src/domain/sale-store.ts';
 
 export const CUSTOMERS = ['ann', 'bob', 'cleo'] as const;
 export const KEYS = ['k1', 'k2', 'k3', 'k4'] as const;
@@ -63,6 +64,7 @@ export type Step =
       readonly opensInMs: number | null;
       readonly closesInMs: number | null;
       readonly closed: boolean;
+      readonly cooldown: Cooldown | null;
     }
   | { readonly do: 'close-sale' }
   /** Sends `count` entries from the next unapplied one on, beginning `behind` earlier or `ahead` later. */
@@ -101,6 +103,11 @@ const batch = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLeng
 const operation = fc.constantFrom(...OPERATIONS);
 const sku = fc.nat(SKUS.length - 1);
 const few = fc.integer({ min: 1, max: 4 });
+
+const cooldown = fc.record({
+  expirations: fc.integer({ min: 1, max: 3 }),
+  minutes: fc.constantFrom(1, 1, 2, 1_440),
+});
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(20, {
@@ -148,11 +155,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     total: fc.integer({ min: 0, max: 12 }),
     cap: fc.option(fc.integer({ min: 1, max: 4 })),
   }),
-  weighted(1, {
+  weighted(2, {
     do: fc.constant('change-settings' as const),
     opensInMs: mostly(null, fc.integer({ min: -5000, max: 5000 }), 3),
     closesInMs: mostly(null, fc.integer({ min: 0, max: 100_000 }), 3),
     closed: mostly(false, fc.constant(true), 9),
+    cooldown: fc.option(cooldown),
   }),
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'close-sale' }) },
   weighted(1, { do: fc.constant('trim' as const), keep: fc.integer({ min: 0, max: 4 }) }),
@@ -163,6 +171,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   weighted(1, { do: fc.constant('wait' as const), ms: fc.constantFrom(DAY_MS - 1, DAY_MS, -DAY_MS) }),
   weighted(6, { do: fc.constant('wait-for-next-deadline' as const), offsetMs: fc.constantFrom(-1, 0, 0, 1) }),
+);
+
+/** Some sales cool customers down from their beginning on. */
+const beginning: fc.Arbitrary<Step[]> = mostly([] as Step[], cooldown, 2).map((rule) =>
+  Array.isArray(rule)
+    ? rule
+    : [
+        { do: 'change-settings', opensInMs: null, closesInMs: null, closed: false, cooldown: rule },
+        { do: 'apply', behind: 0, ahead: 0, count: 1 },
+      ],
 );
 
 /** How a sale ends, more or less in good order. */
@@ -184,7 +202,9 @@ const ending: fc.Arbitrary<Step[]> = fc
 /** Sequences of up to `maxSteps`; they shrink by dropping steps and by simpler ones. */
 export function sequences(maxSteps: number): fc.Arbitrary<Step[]> {
   const life = fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' });
-  return fc.tuple(life, mostly([], ending, 4)).map(([steps, end]) => [...steps, ...end]);
+  return fc
+    .tuple(beginning, life, mostly([], ending, 4))
+    .map(([begin, steps, end]) => [...begin, ...steps, ...end]);
 }
 
 /** The usual value, and once in `freq` + 1 times another. */

@@ -164,7 +164,7 @@ export function reserving(makeStore: MakeStore): void {
   promise('a-sale-opens-and-closes-on-the-millisecond', async (stage) => {
     await stage.apply(itemAdded('A', 9), {
       kind: 'settings-changed',
-      settings: { opensAtMs: START_MS + 1000, closesAtMs: START_MS + 2000, closed: false },
+      settings: { opensAtMs: START_MS + 1000, closesAtMs: START_MS + 2000, closed: false, cooldown: null },
     });
     await stage.at(999);
     expect(await stage.reserve(wish('a1'))).toEqual([
@@ -181,7 +181,7 @@ export function reserving(makeStore: MakeStore): void {
   promise('closed-is-closed-also-before-the-opening', async (stage) => {
     await stage.apply(itemAdded('A', 9), {
       kind: 'settings-changed',
-      settings: { opensAtMs: START_MS + 1000, closesAtMs: null, closed: false },
+      settings: { opensAtMs: START_MS + 1000, closesAtMs: null, closed: false, cooldown: null },
     });
     await stage.apply({ kind: 'closed' });
     expect(await stage.answer(wish('a1'))).toBe('closed');
@@ -189,6 +189,7 @@ export function reserving(makeStore: MakeStore): void {
       opensAtMs: START_MS + 1000,
       closesAtMs: null,
       closed: true,
+      cooldown: null,
     });
   });
 

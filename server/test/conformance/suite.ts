@@ -2,6 +2,7 @@
 // Redis function library. One file a subject; each test runs on a store of its own.
 import { describe } from 'bun:test';
 import { confirming } from './confirming.ts';
+import { cooldown } from './cooldown.ts';
 import { deadlines } from './deadlines.ts';
 import { extending } from './extending.ts';
 import { ledgerEntries } from './ledger-entries.ts';
@@ -16,6 +17,7 @@ export function describeSaleStore(name: string, makeStore: MakeStore): void {
   describe(`${name}: a sale's stock`, () => {
     describe('reserving', () => reserving(makeStore));
     describe('rate windows', () => rateWindows(makeStore));
+    describe('cooldown', () => cooldown(makeStore));
     describe('deadlines', () => deadlines(makeStore));
     describe('confirming and releasing', () => confirming(makeStore));
     describe('extending', () => extending(makeStore));

@@ -18,7 +18,7 @@ export function unloading(makeStore: MakeStore): void {
     await stage.apply(itemAdded('A', 1));
     await stage.at(2 * REPLAY_KEPT_MS);
     expect(await stage.store.unload()).toBe(false);
-    const past = { opensAtMs: null, closesAtMs: 0, closed: false };
+    const past = { opensAtMs: null, closesAtMs: 0, closed: false, cooldown: null };
     await stage.apply({ kind: 'settings-changed', settings: past });
     // Past its hours, but an operator may still change them.
     expect(await stage.store.unload()).toBe(false);

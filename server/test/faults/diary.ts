@@ -81,7 +81,12 @@ export function emptyTally(): Tally {
 }
 
 /** Of the sale or the customer, not of the stock. */
-const REFUSALS: ReadonlySet<string> = new Set(['limit-exceeded', 'rate-limited', 'sale-not-open']);
+const REFUSALS: ReadonlySet<string> = new Set([
+  'limit-exceeded',
+  'rate-limited',
+  'cooling-down',
+  'sale-not-open',
+]);
 
 /** Sentences kept of what broke; beyond it they are counted. */
 const BREAKS_KEPT = 50;

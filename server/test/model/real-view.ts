@@ -42,7 +42,16 @@ export async function visibleStore(
     deadlines: scoresOf(dead),
     pinEnds: scoresOf(pinned),
     resolved: scoresOf(done),
-    held: Object.fromEntries(Object.entries(held).map(([holder, units]) => [holder, Number(units)])),
+    held: Object.fromEntries(
+      Object.entries(held).flatMap(([holder, units]) =>
+        holder.includes(' ') ? [[holder, Number(units)]] : [],
+      ),
+    ),
+    expiries: Object.fromEntries(
+      Object.entries(held).flatMap(([customer, deadlines]) =>
+        customer.includes(' ') ? [] : [[customer, deadlines.split(' ').map(Number)]],
+      ),
+    ),
     setAside: Object.entries(stock)
       .filter(([field]) => field.startsWith('@pend '))
       .map(([, pend]) => pend)

@@ -64,8 +64,8 @@ export class ReferenceLedger {
   }
 
   get settings(): SaleSettings {
-    const { opensAtMs, closesAtMs } = this.sale;
-    return { opensAtMs, closesAtMs, closed: this.closedAtMs !== null };
+    const { opensAtMs, closesAtMs, cooldown = null } = this.sale;
+    return { opensAtMs, closesAtMs, closed: this.closedAtMs !== null, cooldown };
   }
 
   /** False if the sale is closed. */

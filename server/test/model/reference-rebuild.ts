@@ -86,6 +86,7 @@ function replay(server: ReferenceServer, ledger: ReferenceLedger): number {
     const same = known?.record.createdSeq === transition.createdSeq ? known : undefined;
     const next = after(same, transition);
     if (next !== undefined) lives.set(id, next);
+    if (next?.record.state === 'expired' && same?.record.state !== 'expired') sale.noteExpiry(next);
   }
   sale.reached(last.seq);
   sale.settle([...lives.values()], boughtBy(ledger, sale.lastApplied));
@@ -124,10 +125,12 @@ async function loadCold(
   if (stumbles) return;
 
   for (const [sku, { total, sold, cap }] of ledger.items) sale.put(sku, total, sold, cap);
-  sale.settle(coldLives(ledger, clocks.ledger()), ledger.bought);
+  const lives = coldLives(ledger, clocks.ledger());
+  sale.settle(lives, ledger.bought);
   const decided = resolutions(ledger).map(({ createdSeq }) => createdSeq);
   // A number that the ledger has decided on is never given again, though its transition was lost.
   sale.standAt(Math.max(ledger.lastTransition(), 0, ...decided), ledger.entries.length, ledger.settings);
+  for (const life of lives) if (life.record.state === 'expired') sale.noteExpiry(life);
   sale.drained();
 }
 

@@ -37,7 +37,9 @@ export class StandingSale extends SaleModel {
     return this.books.seq;
   }
 
-  get stock(): Readonly<Pick<SaleBooks, 'items' | 'reservations' | 'waiting' | 'heldUnits' | 'trimmedSeq'>> {
+  get stock(): Readonly<
+    Pick<SaleBooks, 'items' | 'reservations' | 'waiting' | 'heldUnits' | 'expiries' | 'trimmedSeq'>
+  > {
     return this.books;
   }
 
@@ -81,6 +83,7 @@ export class StandingSale extends SaleModel {
     for (const [sku, item] of items) copy.books.items.set(sku, item);
     for (const [id, kept] of reservations) copy.books.reservations.set(id, kept);
     for (const [holder, units] of heldUnits) copy.books.heldUnits.set(holder, units);
+    copy.books.expiries = this.books.expiries.copy();
     for (const [operation, pend] of this.pends) copy.pends.set(operation, pend);
     copy.attempts = this.attempts.copy();
     copy.applied = this.applied;
@@ -112,6 +115,10 @@ export class StandingSale extends SaleModel {
       for (const { sku, quantity } of lines) this.hold(`${customer} ${sku}`, quantity);
   }
 
+  noteExpiry({ record }: Life): void {
+    this.books.expiries.note(record.customer, record.deadlineMs);
+  }
+
   put(sku: string, total: number, sold: number, maxPerCustomer: number | null): void {
     this.books.items.set(sku, { sku, total, reserved: 0, sold, maxPerCustomer });
   }
@@ -121,6 +128,7 @@ export class StandingSale extends SaleModel {
     this.books.seq = seq;
     this.applied = applied;
     this.settings = settings;
+    this.books.expiries.rule = settings.cooldown;
   }
 
   reached(seq: number): void {

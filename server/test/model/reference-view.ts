@@ -1,6 +1,7 @@
 // The reference as it can be seen, in the same form as the real system (real-view.ts).
 import { packLines } from '../../src/domain/reservation.ts';
 import type { LedgerEntry, StockSnapshot, Transition } from '../../src/domain/sale-store.ts';
+import { packSettings } from '../../src/stock/records.ts';
 import type { ReferenceLedger } from './reference-ledger.ts';
 import type { ReferenceServer } from './reference-store.ts';
 import type { VisibleLedger, VisibleStore } from './view.ts';
@@ -26,6 +27,7 @@ export function visibleStore({ sale }: ReferenceServer, snapshot: StockSnapshot)
     pinEnds: times(({ pinEndMs }) => pinEndMs),
     resolved: times(({ resolvedAtMs }) => resolvedAtMs),
     held: Object.fromEntries([...sale.stock.heldUnits].filter(([, units]) => units !== 0)),
+    expiries: Object.fromEntries(sale.stock.expiries.deadlines),
     setAside: sale.setAside.map(({ sku, quantity, endsMs }) => `${sku} ${quantity} ${endsMs}`).sort(),
     pending: sale.stock.waiting,
   };
@@ -78,7 +80,7 @@ export function entryLine(entry: LedgerEntry): string {
     case 'stock-changed':
       return `${head} ${entry.sku} ${entry.delta} ${entry.operationId === null ? 'in' : 'out'}`;
     case 'settings-changed':
-      return `${head} ${JSON.stringify(entry.settings)}`;
+      return `${head} ${packSettings(entry.settings).join(' ')}`;
     case 'closed':
     case 'operator-release':
       return head;

@@ -100,6 +100,9 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   ),
   opensInMs: mostly(null, fc.integer({ min: -5_000, max: 8_000 }), 9),
   closesInMs: mostly(null, fc.integer({ min: 20_000, max: 200_000 }), 9),
+  cooldown: fc.option(
+    fc.record({ expirations: fc.integer({ min: 1, max: 4 }), minutes: fc.constantFrom(1, 2, 1_440) }),
+  ),
 });
 
 export function sequences(maxSteps: number): fc.Arbitrary<Sequence> {

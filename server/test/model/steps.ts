@@ -1,5 +1,7 @@
 // The steps of which the lives of a sale and of its stores are made. A step says what somebody tries, where a process stops,
 // or what breaks; what must come of it is the reference's to say (reference.ts).
+import type { Cooldown } from '../../src/domain/sale-store.ts';
+
 export const NAMES = ['ann', 'bob', 'cleo'] as const;
 export const RESERVATION_KEYS = ['k1', 'k2', 'k3', 'k4', 'k5'] as const;
 
@@ -8,6 +10,7 @@ export interface Setup {
   /** From the sequence's beginning; null = no bound. */
   readonly opensInMs: number | null;
   readonly closesInMs: number | null;
+  readonly cooldown: Cooldown | null;
 }
 
 /** Whose reservation, under which key, and who asks for it: mostly its own customer. */

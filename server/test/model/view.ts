@@ -26,6 +26,8 @@ export interface VisibleStore {
   readonly resolved: Readonly<Record<string, number>>;
   /** Units by `customer sku`, none of nothing. */
   readonly held: Readonly<Record<string, number>>;
+  /** Deadlines that were let pass, by customer. */
+  readonly expiries: Readonly<Record<string, readonly number[]>>;
   /** `sku quantity ends`, sorted. */
   readonly setAside: readonly string[];
   readonly pending: readonly Transition[];

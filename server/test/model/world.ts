@@ -33,6 +33,7 @@ export class World {
       closesAtMs: inMs(this.setup.closesInMs),
       reservationTtlSeconds: 60,
       extensions: { max: 1, maxLifetimeSeconds: MAX_LIFETIME_SECONDS },
+      cooldown: this.setup.cooldown,
       items: [this.newItem(0, 7, 6), this.newItem(1, 3, null)],
     };
   }

@@ -146,6 +146,7 @@ describe('a sale', () => {
     reservation_ttl_seconds: 300,
     max_extensions: 1,
     max_lifetime_seconds: 900,
+    cooldown: null,
     created_at: new Date(NOON).toISOString(),
     items: [],
   });

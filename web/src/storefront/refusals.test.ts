@@ -70,6 +70,7 @@ describe('other refusals with numbers', () => {
 
   test('a limit says until when', () => {
     expect(refusalText(refusal('rate-limited', {}, 37)).sentence).toContain('in 37 seconds');
+    expect(refusalText(refusal('cooling-down', {}, 540)).sentence).toContain('in 9 minutes');
     expect(refusalText(refusal('unavailable', {}, 1)).sentence).toContain('in 1 second');
   });
 });

@@ -48,6 +48,7 @@ const SENTENCES: Readonly<Record<ProblemCode | ClientCode, Words>> = {
   ),
   'limit-exceeded': overTheLimit,
   'rate-limited': tooOften,
+  'cooling-down': coolingDown,
   'items-span-sales': say('Two sales in one cart', 'Reserve the items of each sale by themselves.'),
   'idempotency-key-reused': say(
     'The cart has changed since',
@@ -223,6 +224,13 @@ function tooOften(facts: Facts): RefusalText {
   return say(
     'A little slower, please',
     `That were many tries in a short time. Try again ${soon(facts)}; trying sooner does not help.`,
+  );
+}
+
+function coolingDown(facts: Facts): RefusalText {
+  return say(
+    'A pause for you',
+    `Several of your reservations ran out unpaid, while others waited for them. Reserve again ${soon(facts)}; next time, release what you do not want: that does not count.`,
   );
 }
 

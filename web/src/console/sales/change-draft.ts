@@ -1,8 +1,8 @@
 // What an operator changes of a sale: only what was touched is sent, so that two operators who change different things
-// do not undo each other. An emptied time is taken away.
+// do not undo each other. An emptied time or cooldown is taken away.
 import type { ChangeSaleBody, Sale } from '@holdfast/contract/sales';
 import { inputOfInstant } from '../filters.ts';
-import { type Drafted, readInstant, readWhole } from './sale-draft.ts';
+import { type Drafted, readCooldown, readInstant, readWhole } from './sale-draft.ts';
 
 export interface ChangeDraft {
   readonly name: string;
@@ -11,6 +11,8 @@ export interface ChangeDraft {
   readonly ttlSeconds: string;
   readonly maxExtensions: string;
   readonly maxLifetimeSeconds: string;
+  readonly cooldownExpirations: string;
+  readonly cooldownMinutes: string;
 }
 
 export function draftOf(sale: Sale): ChangeDraft {
@@ -21,6 +23,8 @@ export function draftOf(sale: Sale): ChangeDraft {
     ttlSeconds: String(sale.reservation_ttl_seconds),
     maxExtensions: String(sale.max_extensions),
     maxLifetimeSeconds: String(sale.max_lifetime_seconds),
+    cooldownExpirations: String(sale.cooldown?.expirations ?? ''),
+    cooldownMinutes: String(sale.cooldown?.minutes ?? ''),
   };
 }
 
@@ -45,5 +49,7 @@ export function changeBody(from: ChangeDraft, to: ChangeDraft): Drafted<ChangeSa
   number('reservation_ttl_seconds', from.ttlSeconds, to.ttlSeconds);
   number('max_extensions', from.maxExtensions, to.maxExtensions);
   number('max_lifetime_seconds', from.maxLifetimeSeconds, to.maxLifetimeSeconds);
+  if (to.cooldownExpirations !== from.cooldownExpirations || to.cooldownMinutes !== from.cooldownMinutes)
+    body.cooldown = readCooldown(problems, to) ?? null;
   return problems.size > 0 ? { problems } : { body };
 }

@@ -17,6 +17,8 @@ const POINTERS = [
   '/reservation_ttl_seconds',
   '/max_extensions',
   '/max_lifetime_seconds',
+  '/cooldown/expirations',
+  '/cooldown/minutes',
 ];
 
 export function ChangeSaleDialog({ sale, onClose }: { readonly sale: Sale; readonly onClose: () => void }) {

@@ -19,6 +19,8 @@ const POINTERS = [
   '/reservation_ttl_seconds',
   '/max_extensions',
   '/max_lifetime_seconds',
+  '/cooldown/expirations',
+  '/cooldown/minutes',
 ];
 
 export function NewSalePage() {

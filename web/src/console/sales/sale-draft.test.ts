@@ -75,6 +75,7 @@ describe('a change of a sale', () => {
     reservation_ttl_seconds: 300,
     max_extensions: 1,
     max_lifetime_seconds: 900,
+    cooldown: null,
     created_at: '2030-01-01T00:00:00.000Z',
     items: [],
   };
@@ -88,6 +89,14 @@ describe('a change of a sale', () => {
   test('takes an emptied time away, and does not take an emptied number for a wish', () => {
     expect(changeBody(from, { ...from, closesAt: '' }).body).toEqual({ closes_at: null });
     expect(changeBody(from, { ...from, maxExtensions: '' }).problems?.has('/max_extensions')).toBe(true);
+  });
+
+  test('has a cooldown whole, or none', () => {
+    const cooled = { ...from, cooldownExpirations: '3', cooldownMinutes: '10' };
+    expect(changeBody(from, cooled).body).toEqual({ cooldown: { expirations: 3, minutes: 10 } });
+    expect(changeBody(cooled, from).body).toEqual({ cooldown: null });
+    const half = { ...from, cooldownExpirations: '3' };
+    expect([...(changeBody(from, half).problems?.keys() ?? [])]).toEqual(['/cooldown/minutes']);
   });
 });
 

@@ -22,6 +22,8 @@ export interface SaleDraft {
   readonly ttlSeconds: string;
   readonly maxExtensions: string;
   readonly maxLifetimeSeconds: string;
+  readonly cooldownExpirations: string;
+  readonly cooldownMinutes: string;
   readonly items: readonly ItemDraft[];
 }
 
@@ -50,6 +52,8 @@ export const EMPTY_SALE: SaleDraft = {
   ttlSeconds: '',
   maxExtensions: '',
   maxLifetimeSeconds: '',
+  cooldownExpirations: '',
+  cooldownMinutes: '',
   items: [emptyItem(0)],
 };
 
@@ -64,6 +68,7 @@ export function saleBody(draft: SaleDraft): Drafted<CreateSaleBody> {
     ...given('reservation_ttl_seconds', whole('/reservation_ttl_seconds', draft.ttlSeconds)),
     ...given('max_extensions', whole('/max_extensions', draft.maxExtensions)),
     ...given('max_lifetime_seconds', whole('/max_lifetime_seconds', draft.maxLifetimeSeconds)),
+    ...given('cooldown', readCooldown(problems, draft)),
     items: draft.items.map((item, index) => itemBody(item, `/items/${index}`, problems)),
   };
   return problems.size > 0 ? { problems } : { body };
@@ -99,6 +104,21 @@ export function readWhole(problems: Map<string, string>, pointer: string, text: 
   const value = Number(trimmed);
   if (/^[+-]?\d+$/.test(trimmed) && Number.isSafeInteger(value)) return value;
   problems.set(pointer, 'must be a whole number');
+  return undefined;
+}
+
+/** Both or neither: one without the other says nothing. */
+export function readCooldown(
+  problems: Map<string, string>,
+  draft: Pick<SaleDraft, 'cooldownExpirations' | 'cooldownMinutes'>,
+): { expirations: number; minutes: number } | undefined {
+  const read = (name: 'expirations' | 'minutes', text: string) =>
+    readWhole(problems, `/cooldown/${name}`, text);
+  const expirations = read('expirations', draft.cooldownExpirations);
+  const minutes = read('minutes', draft.cooldownMinutes);
+  if (expirations !== undefined && minutes !== undefined) return { expirations, minutes };
+  const empty = expirations === undefined ? '/cooldown/expirations' : '/cooldown/minutes';
+  if (expirations !== minutes && !problems.has(empty)) problems.set(empty, 'is needed with the other');
   return undefined;
 }
 

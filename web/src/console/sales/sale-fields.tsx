@@ -65,6 +65,18 @@ export function SaleFields({ draft, problems, onChange, withId = false }: SaleFi
         hint={`Seconds, extensions included${withId ? `; 900${standard}` : ''}`}
         {...field('maxLifetimeSeconds', '/max_lifetime_seconds')}
       />
+      <TextField
+        label="Cool down after"
+        inputMode="numeric"
+        hint="Reservations that a customer lets expire. Empty: never"
+        {...field('cooldownExpirations', '/cooldown/expirations')}
+      />
+      <TextField
+        label="Within"
+        inputMode="numeric"
+        hint="Minutes; then they wait until fewer lie within them"
+        {...field('cooldownMinutes', '/cooldown/minutes')}
+      />
     </div>
   );
 }
