@@ -56,6 +56,9 @@ export const audit: Command = {
 /** The variables that say where the ledger is. What the service's others hold is no concern of an audit. */
 const LEDGER_VARIABLES = new Set([
   'DATABASE_URL',
+  'HOLDFAST_DATABASE_CA_FILE',
+  'HOLDFAST_DATABASE_CERT_FILE',
+  'HOLDFAST_DATABASE_KEY_FILE',
   'HOLDFAST_DATA_DIR',
   'HOLDFAST_CACHE_DIR',
   'HOLDFAST_BUN_BIN',

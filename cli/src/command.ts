@@ -43,9 +43,12 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
   throw new UsageError(`--${option} must be a whole number from ${min} to ${max}.`);
 }
 
-/** An http or https URL. @throws UsageError naming the option. */
+/** An http or https URL. It is shown in messages, so it has no password in it. @throws UsageError naming the option. */
 export function httpUrl(option: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && (url.username !== '' || url.password !== '')) {
+    throw new UsageError(`--${option} must have no user name and no password in it.`);
+  }
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
   throw new UsageError(`--${option} must be an http:// or https:// URL.`);
 }

@@ -73,10 +73,16 @@ export async function createApp(setup: AppSetup): Promise<App> {
   const { ratesPerMinute: rates } = config;
 
   // The stores
-  if (setup.prepare) await migrate(config.databaseUrl);
+  const { certificates } = config;
+  if (setup.prepare) await migrate(config.databaseUrl, certificates.database);
   const { retries, ...breakers } = createGuards(metrics, log);
-  const ledger = new Ledger({ databaseUrl: config.databaseUrl, retries });
-  const redis = connectRedis(config.redisUrl, (message) => log.warn({ error: message }, 'Redis connection'));
+  const ledger = new Ledger({
+    databaseUrl: config.databaseUrl,
+    certificates: certificates.database,
+    retries,
+  });
+  const toldOfRedis = (message: string) => log.warn({ error: message }, 'Redis connection');
+  const redis = connectRedis(config.redisUrl, toldOfRedis, certificates.redis);
   const disconnect = async () => {
     redis.disconnect();
     await ledger.close();

@@ -12,6 +12,7 @@ import { hasDatabase, runningDatabaseUrl } from './embedded/running-postgres.ts'
 import { DataFolderBusy, startEmbedded } from './embedded/start.ts';
 import { Audit, type NotedHead } from './ledger/audit.ts';
 import { listenForStopWords } from './processes/stop-words.ts';
+import { withoutCredentials } from './telemetry/log.ts';
 
 const EXIT = { ok: 0, found: 1, usage: 2, couldNotRun: 3, interrupted: 130 } as const;
 
@@ -56,7 +57,7 @@ async function perform(task: Task, config: Config, isStopped: () => boolean): Pr
   try {
     ledger = await findLedger(config);
     if (isStopped()) return EXIT.interrupted;
-    audit = new Audit(ledger.databaseUrl);
+    audit = new Audit(ledger.databaseUrl, config.certificates.database);
     await audit.check();
     const { code: result, text } = await task(audit);
     console.log(text);
@@ -191,5 +192,5 @@ function userName(): string {
 }
 
 function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return withoutCredentials(error instanceof Error ? error.message : String(error));
 }

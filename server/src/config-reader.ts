@@ -100,8 +100,9 @@ export class ConfigReader {
   }
 }
 
-/** A value as a message may show it: quoted, control characters escaped, cut. */
-function shown(text: string): string {
+/** A value as a message may show it: quoted, control characters escaped, without what opens a door, cut. */
+function shown(value: string): string {
+  const text = value.replace(/:\/\/\S*@/g, '://…@');
   const quoted = JSON.stringify(text.slice(0, SHOWN_VALUE_CHARACTERS));
   return text.length > SHOWN_VALUE_CHARACTERS ? `${quoted}…` : quoted;
 }

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type ConfigProblem, ConfigReader, type Environment, type Parsed } from './config-reader.ts';
+import { readStores, type StoreSettings } from './config-stores.ts';
 import { defaultCacheDir, homeFolder } from './embedded/cache-folder.ts';
 
 /** How tokens are verified. Only a secret can also sign, so only with one can the built-in issuer be on. */
@@ -18,15 +19,11 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Plain data, so that it travels to the worker processes as a message and never stands in an argument list. */
-export interface Config {
+export interface Config extends StoreSettings {
   readonly production: boolean;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Null: a private Redis of the service's own. */
-  readonly redisUrl: string | null;
-  /** Null: a private PostgreSQL of the service's own. */
-  readonly databaseUrl: string | null;
   /** Absolute. Holds the private stores' data and the development secrets. */
   readonly dataDir: string;
   /** Absolute. Holds what was fetched once for all data folders. */
@@ -119,8 +116,7 @@ export function readConfig(env: Environment = process.env): ConfigResult {
     production,
     host: reader.read('HOST', '127.0.0.1', parseHost),
     port,
-    redisUrl: reader.read('REDIS_URL', null, parseRedisUrl, true),
-    databaseUrl: reader.read('DATABASE_URL', null, parseDatabaseUrl, true),
+    ...readStores(reader),
     dataDir: path.resolve(reader.read('HOLDFAST_DATA_DIR', '.holdfast', parsePath)),
     cacheDir: reader.read('HOLDFAST_CACHE_DIR', defaultCacheDir(env, homeFolder()), (text) =>
       mapParsed(parsePath(text), (folder) => path.resolve(folder)),
@@ -163,6 +159,17 @@ export function readConfig(env: Environment = process.env): ConfigResult {
   };
   reader.refuseUnknown('HOLDFAST_', NOT_OURS);
   return reader.problems.length === 0 ? { ok: true, config } : { ok: false, problems: reader.problems };
+}
+
+/**
+ * What the service's own processes get of the environment: nothing that was a setting, which is where secrets are. Nor what makes
+ * libraries talk: under DEBUG a store's client prints what it sends, passwords included.
+ */
+export function childEnvironment(env: Environment = process.env): Record<string, string> {
+  const left = new Set(['REDIS_URL', 'DATABASE_URL', 'DEBUG', 'NODE_DEBUG']);
+  const isSetting = (name: string) => name.startsWith('HOLDFAST_') && !NOT_OURS(name);
+  const kept = Object.entries(env).filter(([name]) => !left.has(name) && !isSetting(name));
+  return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** Every problem in words, one a line, for whoever started the service. */
@@ -217,7 +224,7 @@ function readTokens(reader: ConfigReader, production: boolean): Config['tokens']
   const problemsBefore = reader.problems.length;
   const keys = [
     reader.read(SECRET, null, parseSecret, true),
-    reader.read(JWKS, null, parseJwksUrl),
+    reader.read(JWKS, null, parseJwksUrl, true),
     reader.read(PUBLIC_KEY, null, parsePublicKey, true),
   ].filter((key): key is TokenKey => key !== null);
   const key = keys[0] ?? null;
@@ -280,27 +287,6 @@ function parsePublicKey(text: string): Parsed<TokenKey> {
   } catch {
     return { problem: 'is not a public key', fix };
   }
-}
-
-function parseRedisUrl(text: string): Parsed<string> {
-  if (/^redis\+(cluster|sentinel):\/\//.test(text)) {
-    return {
-      problem: 'names a Redis Cluster or Sentinel group, which this version does not support yet',
-      fix: 'write redis:// or rediss:// with the address of one primary',
-    };
-  }
-  return URL.canParse(text) && /^rediss?:\/\/[^/]/.test(text)
-    ? { value: text }
-    : {
-        problem: 'is not the URL of a Redis',
-        fix: 'write redis://user:password@host:6379 (rediss:// for TLS)',
-      };
-}
-
-function parseDatabaseUrl(text: string): Parsed<string> {
-  return URL.canParse(text) && /^postgres(ql)?:\/\//.test(text)
-    ? { value: text }
-    : { problem: 'is not the URL of a PostgreSQL', fix: 'write postgres://user:password@host:5432/database' };
 }
 
 function parseReplicas(text: string): Parsed<number> {

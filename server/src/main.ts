@@ -1,7 +1,7 @@
 // The process: which role, which arguments, which exit code. Without a role it is the supervisor; the workers that it
 // starts run this same file. This is where the app meets the process that serves it.
 import path from 'node:path';
-import { describeProblems, readConfig } from './config.ts';
+import { childEnvironment, describeProblems, readConfig } from './config.ts';
 import { listenForStopWords } from './processes/stop-words.ts';
 import { EXIT, supervise } from './processes/supervisor.ts';
 import { runWorker } from './processes/worker.ts';
@@ -34,6 +34,7 @@ async function serve(): Promise<number> {
   return await supervise({
     config,
     workerCommand: [process.execPath, '--no-env-file', import.meta.path, WORKER_ROLE],
+    childEnvironment: childEnvironment(),
     words: listenForStopWords(config.parentFd),
     watch: options.includes(WATCH)
       ? folders.map((folder) => path.join(import.meta.dir, '../..', folder))

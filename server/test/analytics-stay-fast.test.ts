@@ -20,7 +20,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   stage = await ledgerStage();
-  connection = new Connection(stage.url, SESSION);
+  connection = new Connection({ url: stage.url }, SESSION);
 }, 60_000);
 afterAll(async () => {
   await connection.close();

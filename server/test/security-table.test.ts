@@ -17,6 +17,7 @@ interface Row {
 
 const INPUTS = rowsUnder('## Inputs', 2, 3);
 const CONVENTIONS = rowsUnder('## Conventions', 1);
+const ENCRYPTION = rowsUnder('## TLS to the stores', 2);
 
 /** The rows of the table under a heading; the numbers say in which column tests and status stand. */
 function rowsUnder(heading: string, tests: number, status?: number): Row[] {
@@ -54,9 +55,10 @@ describe('docs/security.md', () => {
   test('has its tables', () => {
     expect(INPUTS.length).toBeGreaterThanOrEqual(31);
     expect(CONVENTIONS.length).toBeGreaterThanOrEqual(10);
+    expect(ENCRYPTION.length).toBeGreaterThanOrEqual(9);
   });
 
-  for (const { name, tests } of [...INPUTS, ...CONVENTIONS]) {
+  for (const { name, tests } of [...INPUTS, ...CONVENTIONS, ...ENCRYPTION]) {
     if (tests.length === 0) continue;
     test(`names tests that exist: ${name}`, () => {
       expect(tests.map((named) => missing(named, readTest)).filter(Boolean), name).toEqual([]);

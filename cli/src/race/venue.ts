@@ -63,7 +63,13 @@ function ownSettings(env: ServerEnv, dataDir: string, secret: string): ServerEnv
     HOLDFAST_JWT_PUBLIC_KEY: _publicKey,
     HOLDFAST_METRICS_HOST: _metricsHost,
     REDIS_URL: _redis,
+    HOLDFAST_REDIS_CA_FILE: _redisAuthorities,
+    HOLDFAST_REDIS_CERT_FILE: _redisCertificate,
+    HOLDFAST_REDIS_KEY_FILE: _redisKey,
     DATABASE_URL: _database,
+    HOLDFAST_DATABASE_CA_FILE: _databaseAuthorities,
+    HOLDFAST_DATABASE_CERT_FILE: _databaseCertificate,
+    HOLDFAST_DATABASE_KEY_FILE: _databaseKey,
     ...kept
   } = env;
   return {

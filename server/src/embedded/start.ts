@@ -30,6 +30,8 @@ export interface EmbeddedOptions {
   /** At least one of the two. */
   readonly startRedis: boolean;
   readonly startPostgres: boolean;
+  /** The guardian's: a store's own is smaller still. This process's, unless given. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Something slow begins: for the terminal. */
   onProgress(text: string): void;
   /** A store died by itself and is being started again under the same URL. */
@@ -60,6 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     cwd: '/',
     detached: true,
     stdio: 'pipe',
+    ...(options.environment !== undefined && { env: options.environment }),
   });
   const exited = once(guardian, 'exit');
   guardian.stdin.on('error', () => undefined); // its end says more

@@ -3,6 +3,7 @@
 // of its own, and is no part of the service that answers customers.
 import type { Chain, Place, RowDigest, Seal, Source } from '../domain/journal-chain.ts';
 import { LedgerUnavailable } from '../domain/ledger-facts.ts';
+import type { StoreCertificates } from '../domain/store-trust.ts';
 import { type ChainFinding, type Gap, type NotedSeal, walkChain } from './audit-chain.ts';
 import { type UnsealedRows, unsealedRows } from './audit-tail.ts';
 import { knownMigrations, requireSchema } from './migrate.ts';
@@ -57,8 +58,8 @@ export interface ChainEnd extends Chain {
 export class Audit {
   private readonly pool: Pool;
 
-  constructor(databaseUrl: string) {
-    this.pool = new Pool(databaseUrl, LIMITS);
+  constructor(url: string, certificates?: StoreCertificates) {
+    this.pool = new Pool({ url, certificates }, LIMITS);
   }
 
   /** @throws in words unless this is a ledger with the schema of this version */

@@ -3,6 +3,7 @@
 // is never used again after its connection was lost: the next call makes a new one, and fails at once if it cannot.
 import { Socket } from 'node:net';
 import postgres from 'postgres';
+import { type Encryption, encrypt, encryptionOf, type LedgerAddress } from './encryption.ts';
 import { ConnectionLost, within } from './failures.ts';
 
 export interface SessionSettings {
@@ -20,17 +21,15 @@ export type Statements = postgres.ISql<ColumnTypes>;
 export type Fragment = postgres.Fragment;
 
 interface ClientOptions extends postgres.Options<{ bigint: postgres.PostgresType<number> }> {
-  readonly socket: (address: SocketAddress) => Socket;
+  readonly socket: (address: SocketAddress) => Promise<Socket>;
 }
 
-/** What postgres.js hands to its `socket` option: the parsed connection string, among much else. */
+/** What postgres.js hands to its `socket` option, among much else. Its hosts are not to be relied on: see hostsOf. */
 interface SocketAddress {
   readonly host: readonly string[];
-  readonly port: readonly number[];
 }
 
-/** postgres.js reads the server's name for TLS from its socket. */
-type NamedSocket = Socket & { host?: string; port?: number };
+const DEFAULT_PORT = 5432;
 
 /** For the server to take note of a good-bye; nothing is in flight then. */
 const CLOSE_TIMEOUT_SECONDS = 1;
@@ -40,19 +39,24 @@ export class Connection {
   private socket: Socket | null = null;
   /** Of several hosts in the connection string, the one to try next. */
   private hostIndex = 0;
+  private readonly encryption: Encryption;
 
   constructor(
-    private readonly databaseUrl: string,
+    private readonly address: LedgerAddress,
     private readonly settings: SessionSettings,
-  ) {}
+  ) {
+    this.encryption = encryptionOf(address);
+  }
 
   /** The client, connected and set up. When it rejects, nothing was sent. */
   async open(timeoutMs: number): Promise<Sql> {
     if (this.client !== null) return this.client;
-    const client = this.makeClient();
+    const refused = Promise.withResolvers<never>();
+    const client = this.makeClient(refused.reject);
     this.client = client;
     try {
-      await within(timeoutMs, setUpSession(client, this.settings), () => this.cut());
+      const opened = Promise.race([setUpSession(client, this.settings), refused.promise]);
+      await within(timeoutMs, opened, () => this.cut());
       return client;
     } catch (error) {
       this.cut();
@@ -77,7 +81,8 @@ export class Connection {
     this.cut();
   }
 
-  private makeClient(): Sql {
+  /** `onRefused` hears why no host could be spoken to in private: postgres.js swallows that where there are several. */
+  private makeClient(onRefused: (error: unknown) => void): Sql {
     let attempts = 0;
     const options: ClientOptions = {
       max: 1,
@@ -88,19 +93,34 @@ export class Connection {
       max_lifetime: null,
       types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
       connection: { application_name: 'holdfast' },
+      ssl: false, // done before it is given the socket
       onnotice: () => undefined,
       onclose: () => {
         if (this.client === client) this.cut();
       },
-      socket: (address) => {
-        attempts += 1;
-        if (this.client !== client || attempts > address.host.length) {
-          throw new ConnectionLost('no host of the connection string was left to try');
+      socket: async ({ host: [fallback = 'localhost'] }) => {
+        const hosts = hostsOf(this.address.url, fallback);
+        for (;;) {
+          attempts += 1;
+          if (this.client !== client || attempts > hosts.length) {
+            throw new ConnectionLost('no host of the connection string was left to try');
+          }
+          const { socket, host } = this.connect(hosts);
+          if (this.encryption === null) return socket;
+          try {
+            const secure = await encrypt(socket, host, this.encryption);
+            if (this.client === client) return this.watch(secure);
+            secure.destroy();
+          } catch (error) {
+            socket.destroy();
+            if (attempts < hosts.length && this.client === client) continue;
+            onRefused(error);
+            throw error;
+          }
         }
-        return this.connect(address);
       },
     };
-    const client: Sql = postgres(this.databaseUrl, options);
+    const client: Sql = postgres(this.address.url, options);
     return client;
   }
 
@@ -108,18 +128,27 @@ export class Connection {
    * The socket, connecting. Left to itself postgres.js tries again without end, and without a pause, when a server
    * (or a proxy before it) accepts and hangs up: so a hang-up is made an error, and a client gets one socket a host.
    */
-  private connect(address: SocketAddress): Socket {
-    const index = this.hostIndex++ % address.host.length;
-    const host = address.host[index] ?? 'localhost';
-    const port = address.port[index] ?? 5432;
-    const socket: NamedSocket = new Socket();
+  private connect(hosts: readonly string[]): { readonly socket: Socket; readonly host: string } {
+    const host = hosts[this.hostIndex++ % hosts.length] ?? 'localhost';
+    const socket = this.watch(new Socket());
+    socket.connect(Number(new URL(this.address.url).port || DEFAULT_PORT), host);
+    return { socket, host };
+  }
+
+  private watch(socket: Socket): Socket {
     socket.on('end', () => socket.destroy(new ConnectionLost('PostgreSQL closed the connection')));
-    socket.connect(port, host);
-    socket.host = host;
-    socket.port = port;
     this.socket = socket;
     return socket;
   }
+}
+
+/**
+ * The hosts of the connection string. postgres.js cuts an IPv6 address short at its first colon, and takes what follows an
+ * @ in a password for hosts, and looks them up, where a comma is in it.
+ */
+function hostsOf(url: string, fallback: string): readonly string[] {
+  const { hostname } = new URL(url);
+  return hostname === '' ? [fallback] : hostname.replace(/^\[|\]$/g, '').split(',');
 }
 
 /** Settings by statement, not in the startup packet: connection poolers refuse parameters they do not know. */

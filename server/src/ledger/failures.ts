@@ -2,6 +2,8 @@
 // stay inside this room; what leaves names an SQLSTATE at most, never a statement, a value or an address.
 import postgres from 'postgres';
 import { AmbiguousCommit, LedgerBusy, LedgerUnavailable, StaleEpoch } from '../domain/ledger-facts.ts';
+import { whyNotTrusted } from '../domain/store-trust.ts';
+import { NotEncrypted } from './encryption.ts';
 
 /** What the statement would have done: a lost connection leaves a write in doubt, a read can be asked again. */
 export type Effect = 'reads' | 'writes';
@@ -21,6 +23,9 @@ export class SkuInUse extends Error {
 
 const STALE_EPOCH = 'HF001';
 const SKU_IN_USE = 'HF003';
+
+/** A rule of pg_hba.conf, or the lack of one: the user, the database, the address, or that nothing is encrypted. */
+const NOT_ADMITTED = '28000';
 
 /** Others held a lock for longer than lock_timeout: the server answered, and is well. */
 const LOCKED = '55P03';
@@ -67,8 +72,17 @@ export function afterSending(error: unknown, effect: Effect): unknown {
 
 /** The error to throw when no statement was sent. */
 export function beforeSending(error: unknown): LedgerUnavailable {
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return new LedgerUnavailable(`no connection to PostgreSQL could be opened${code}`);
+  return new LedgerUnavailable(`no connection to PostgreSQL could be opened${whyNotOpened(error)}`);
+}
+
+function whyNotOpened(error: unknown): string {
+  const why = error instanceof NotEncrypted ? error.message : whyNotTrusted(error, 'DATABASE');
+  if (why !== undefined) return `: ${why}`;
+  if (!(error instanceof Error && 'code' in error)) return '';
+  if (error.code !== NOT_ADMITTED) return ` (${String(error.code)})`;
+  const hint =
+    'if it demands TLS, add ?sslmode=verify-full to DATABASE_URL; if it demands a certificate, set HOLDFAST_DATABASE_CERT_FILE and _KEY_FILE';
+  return `: it does not admit this connection (${NOT_ADMITTED}); ${hint}`;
 }
 
 function inDoubt(effect: Effect, words: string): Error {

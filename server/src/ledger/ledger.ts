@@ -1,6 +1,4 @@
-// The ledger, PostgreSQL's side of the service, behind one class: which pool each call runs on, and nothing else.
-// Six pools, so that a rebuild that reads a whole journal takes no connection from confirmations, rebuilds that wait
-// for their work take none from the work, and neither readers, a reconciliation nor somebody's curiosity any from the others.
+// The ledger, PostgreSQL's side of the service, behind one class: which pool (pools.ts) each call runs on, and nothing else.
 
 import type { Stretch } from '../domain/activity.ts';
 import type { Chain, Place } from '../domain/journal-chain.ts';
@@ -15,7 +13,7 @@ import type {
 import type { ReservationRecord } from '../domain/reservation.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import type { Transition } from '../domain/sale-store.ts';
-import { LEDGER_CURIOUS, LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
+import type { StoreCertificates } from '../domain/store-trust.ts';
 import * as activity from './activity.ts';
 import { findEntries } from './audit-search.ts';
 import * as confirmations from './confirm.ts';
@@ -28,7 +26,8 @@ import * as lives from './lives.ts';
 import * as looks from './look.ts';
 import { knownMigrations, type Migration, requireSchema } from './migrate.ts';
 import * as orders from './orders.ts';
-import { Pool, type PoolLimits } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { openPools } from './pools.ts';
 import * as rebuild from './rebuild.ts';
 import * as sales from './sales.ts';
 import * as seals from './seal.ts';
@@ -39,34 +38,13 @@ import { ledgerDifferences, verifySale } from './verify.ts';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
+  /** None: the public authorities are believed. */
+  readonly certificates?: StoreCertificates;
   /** Most connections for the frequent calls; 10 by default. Rebuilds take up to 10 more, while they run. */
   readonly poolSize?: number;
   /** Counts what the frequent calls try again. */
   readonly retries?: RetryBudget;
 }
-
-const POOL_SIZE = 10;
-
-/**
- * Frequent calls take milliseconds. What takes a second has met a lock or a sick server, and its caller is better
- * off with a 503.
- */
-const HOT = { ...limitsOf(LEDGER_HOT), keepIdle: true };
-
-/** Customers' lists and orders: as many as ever want to look, confirmations and the workers have their own. */
-const READERS: PoolLimits = { ...HOT, size: 4 };
-
-/** Rare calls over whole sales, and the start. */
-const PATIENT: PoolLimits = { ...limitsOf(LEDGER_PATIENT), size: 2, keepIdle: false };
-
-/** A reconciliation: pages of some milliseconds and sums over whole sales, beside the frequent calls and never in their way. */
-const LOOKS: PoolLimits = { ...PATIENT, size: 2, keepIdle: true };
-
-/** Analytics and searches: an operator waits, and must not make others wait. No route has all four (http/route-limits.ts). */
-const CURIOUS: PoolLimits = { ...limitsOf(LEDGER_CURIOUS), size: 4, keepIdle: false };
-
-/** Sessions that hold a rebuild lock: as many sales as one process rebuilds at a time. */
-const LOCKS: PoolLimits = { ...PATIENT, size: 8, callMs: 5000 };
 
 export class Ledger implements LedgerContract {
   private readonly hot: Pool;
@@ -78,13 +56,14 @@ export class Ledger implements LedgerContract {
   private migrations: Promise<Migration[]> | null = null;
 
   /** Connects when first asked for something; `check` tells whether that works. */
-  constructor({ databaseUrl, poolSize = POOL_SIZE, retries }: LedgerOptions) {
-    this.hot = new Pool(databaseUrl, { ...HOT, size: poolSize }, retries);
-    this.readers = new Pool(databaseUrl, READERS, retries);
-    this.patient = new Pool(databaseUrl, PATIENT);
-    this.locks = new Pool(databaseUrl, LOCKS);
-    this.looks = new Pool(databaseUrl, LOOKS);
-    this.curious = new Pool(databaseUrl, CURIOUS);
+  constructor({ databaseUrl: url, certificates, poolSize, retries }: LedgerOptions) {
+    const pools = openPools({ url, certificates }, poolSize, retries);
+    this.hot = pools.hot;
+    this.readers = pools.readers;
+    this.patient = pools.patient;
+    this.locks = pools.locks;
+    this.looks = pools.looks;
+    this.curious = pools.curious;
   }
 
   createSale(sale: NewSale, operator: string) {
@@ -331,20 +310,4 @@ export class Ledger implements LedgerContract {
     const pools = [this.hot, this.readers, this.patient, this.locks, this.looks, this.curious];
     await Promise.all(pools.map((pool) => pool.close()));
   }
-}
-
-function limitsOf(
-  budget: typeof LEDGER_HOT | typeof LEDGER_PATIENT | typeof LEDGER_CURIOUS,
-): Omit<PoolLimits, 'size' | 'keepIdle'> {
-  const { waitMs, connectMs, callMs, statementMs, lockMs, idleInTransactionMs } = budget;
-  return {
-    waitMs,
-    connectMs,
-    callMs,
-    session: {
-      statementTimeoutMs: statementMs,
-      lockTimeoutMs: lockMs,
-      idleInTransactionTimeoutMs: idleInTransactionMs,
-    },
-  };
 }

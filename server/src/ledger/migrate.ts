@@ -2,6 +2,7 @@
 // their names, forward only. Any number of processes may do it at once; one does, the others wait and see.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import type { StoreCertificates } from '../domain/store-trust.ts';
 import type { Sql } from './connection.ts';
 import { Connection } from './connection.ts';
 import { afterSending, beforeSending } from './failures.ts';
@@ -44,13 +45,16 @@ export async function knownMigrations(): Promise<Migration[]> {
  * Applies what is missing and names it. @throws MigrationRefused if the database is older than PostgreSQL 15,
  * newer than this service, or was made by an old migration that has since been changed; LedgerUnavailable
  */
-export async function migrate(databaseUrl: string): Promise<{ applied: string[] }> {
+export async function migrate(url: string, certificates?: StoreCertificates): Promise<{ applied: string[] }> {
   const known = await knownMigrations();
-  const connection = new Connection(databaseUrl, {
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    idleInTransactionTimeoutMs: LOCK_TIMEOUT_MS,
-  });
+  const connection = new Connection(
+    { url, certificates },
+    {
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      idleInTransactionTimeoutMs: LOCK_TIMEOUT_MS,
+    },
+  );
   try {
     const sql = await connection.open(CONNECT_TIMEOUT_MS).catch((error: unknown) => {
       throw beforeSending(error);

@@ -3,6 +3,7 @@
 import { LedgerNotAsked, LedgerUnavailable } from '../domain/ledger-facts.ts';
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import { Connection, type SessionSettings, type Sql } from './connection.ts';
+import type { LedgerAddress } from './encryption.ts';
 import {
   afterSending,
   beforeSending,
@@ -48,7 +49,7 @@ export class Pool {
   private drained: (() => void) | null = null;
 
   constructor(
-    private readonly databaseUrl: string,
+    private readonly address: LedgerAddress,
     private readonly limits: PoolLimits,
     private readonly retries?: RetryBudget,
   ) {}
@@ -145,7 +146,7 @@ export class Pool {
     if (this.closing !== null) throw new LedgerUnavailable('the ledger is closing');
     const free =
       this.idle.pop() ??
-      (this.taken.size < this.limits.size ? new Connection(this.databaseUrl, this.limits.session) : null);
+      (this.taken.size < this.limits.size ? new Connection(this.address, this.limits.session) : null);
     if (free === null) return this.waitForOne();
     this.taken.add(free);
     return free;

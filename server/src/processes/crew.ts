@@ -10,6 +10,7 @@ import { type StartResult, WorkerProcess } from './worker-process.ts';
 export interface CrewOptions {
   /** Program and arguments of a worker. */
   readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
   readonly size: number;
   /** How a worker is to start, given the port that the first one settled. */
   readonly begin: (worker: number, port: number, alone: boolean) => Begin;
@@ -110,7 +111,8 @@ export class Crew {
     slot: number,
     alone: boolean,
   ): Promise<{ worker: WorkerProcess; result: StartResult }> {
-    const worker = new WorkerProcess(this.options.command, this.options.begin(slot, this.port, alone));
+    const { command, environment, begin } = this.options;
+    const worker = new WorkerProcess(command, environment, begin(slot, this.port, alone));
     this.workers[slot] = worker;
     const timer = setTimeout(() => {
       this.options.log.error(

@@ -4,8 +4,9 @@
 //   stores ──▶ first worker (migrates, loads, seeds, settles the port) ──▶ the others ──▶ metrics ──▶ the ready line
 //   stop: workers drain ──▶ metrics ──▶ stores ──▶ exit
 import { type Config, ConfigurationError, type ResolvedConfig } from '../config.ts';
+import { openConnections } from '../config-stores.ts';
 import { DataFolderBusy, EmbeddedFailed, type EmbeddedStores, startEmbedded } from '../embedded/start.ts';
-import type { Log } from '../telemetry/log.ts';
+import { type Log, withoutCredentials } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { listenForScrapes, type MetricsListener } from '../telemetry/metrics-listener.ts';
 import { consoleLink, type LinkSecret, linkSecretOf } from './console-link.ts';
@@ -22,6 +23,8 @@ export interface SupervisorOptions {
   readonly config: Config;
   /** Program and arguments of a worker. */
   readonly workerCommand: readonly string[];
+  /** Of the processes that it starts. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
   readonly words: StopWords;
   /** In development: restart the workers when something under these folders changes. */
   readonly watch: readonly string[];
@@ -57,6 +60,7 @@ class Service {
 
   async run(): Promise<number> {
     const { config, words } = this.options;
+    if (config.production) this.warnOfOpenConnections(config);
     if (config.port !== 0) await assertPortFree(config.host, config.port); // before anything slow
     const resolved = await this.resolve(config);
     if (words.stopAsked) return EXIT.clean;
@@ -72,7 +76,7 @@ class Service {
 
     const end = await Promise.race([words.stop, this.crew.gaveUp, this.storesLost.promise]);
     if (end === undefined) return EXIT.clean;
-    this.options.complain(`Holdfast stops: ${end}.`);
+    this.options.complain(withoutCredentials(`Holdfast stops: ${end}.`));
     return EXIT.unexpected;
   }
 
@@ -87,8 +91,7 @@ class Service {
 
   /** What went wrong, in words, and its exit code. */
   explain(error: unknown): number {
-    const message = error instanceof Error ? error.message : String(error);
-    this.options.complain(message.startsWith('Holdfast') ? message : `Holdfast cannot start: ${message}`);
+    this.complainOf(error instanceof Error ? error.message : String(error));
     if (error instanceof ConfigurationError) return EXIT.configuration;
     if (error instanceof DataFolderBusy || error instanceof PortUnavailable) return EXIT.tryAgain;
     if (!(error instanceof EmbeddedFailed))
@@ -99,10 +102,15 @@ class Service {
   private explainStart(start: Exclude<CrewStart, { kind: 'ready' }>): number {
     const why =
       start.kind === 'failed' ? start.message : 'its first worker ended at once; the log above says why';
-    this.options.complain(why.startsWith('Holdfast') ? why : `Holdfast cannot start: ${why}`);
+    this.complainOf(why);
     if (start.kind === 'exited') return EXIT.unexpected;
     if (start.reason === 'configuration') return EXIT.configuration;
     return start.reason === 'unexpected' ? EXIT.unexpected : EXIT.tryAgain;
+  }
+
+  private complainOf(why: string): void {
+    const words = why.startsWith('Holdfast') ? why : `Holdfast cannot start: ${why}`;
+    this.options.complain(withoutCredentials(words));
   }
 
   private async resolve(config: Config): Promise<ResolvedConfig> {
@@ -115,6 +123,11 @@ class Service {
     return { ...config, redisUrl, databaseUrl, tokens: { ...config.tokens, key } };
   }
 
+  /** No refusal: a container network or a sidecar that encrypts may be all the privacy that is wanted. */
+  private warnOfOpenConnections(config: Config): void {
+    for (const advice of openConnections(config)) this.options.log.warn({ advice }, 'a store could be safer');
+  }
+
   private async startStores(config: Config): Promise<void> {
     const { complain, log } = this.options;
     this.stores = await startEmbedded({
@@ -124,6 +137,7 @@ class Service {
       redisFsync: config.redisFsync,
       startRedis: config.redisUrl === null,
       startPostgres: config.databaseUrl === null,
+      environment: this.options.childEnvironment,
       onProgress: complain,
       onStoreExit: (store) => log.warn({ store }, 'a private store ended and is started again'),
       onFailed: (message) => this.storesLost.resolve(message),
@@ -133,10 +147,11 @@ class Service {
   }
 
   private makeCrew(config: ResolvedConfig): Crew {
-    const { workerCommand, watch, log } = this.options;
+    const { workerCommand, childEnvironment, watch, log } = this.options;
     const restarts = this.metrics.counter('holdfast_worker_restarts_total', 'Workers started again.');
     return new Crew({
       command: workerCommand,
+      environment: childEnvironment,
       size: config.workers,
       port: config.port,
       waitForChange: watch.length > 0,

@@ -22,12 +22,13 @@ export class WorkerProcess {
   private readonly waiting = new Map<number, (snapshot: MetricsSnapshot) => void>();
   private lastId = 0;
 
-  constructor(command: readonly string[], begin: Begin) {
+  constructor(command: readonly string[], environment: Readonly<Record<string, string>>, begin: Begin) {
     const started = Promise.withResolvers<StartResult>();
     const ended = Promise.withResolvers<string>();
     this.started = started.promise;
     this.ended = ended.promise;
     this.child = Bun.spawn([...command], {
+      env: environment,
       // Standard output belongs to the ready line: whatever a worker prints goes to standard error.
       stdio: ['ignore', 2, 2],
       ipc: (message: FromWorker) => {

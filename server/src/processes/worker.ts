@@ -4,6 +4,7 @@
 //   not ready any more ──▶ finish requests ──▶ stop the app ──▶ exit
 import { ConfigurationError, type ResolvedConfig } from '../config.ts';
 import { LedgerUnavailable } from '../domain/ledger-facts.ts';
+import { StockUnavailable } from '../domain/sale-store.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type Handler, Listener, PortUnavailable } from './listener.ts';
@@ -160,7 +161,7 @@ function reasonOf(error: unknown): StartFailure {
 
 function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof LedgerUnavailable) return true;
+  if (error instanceof LedgerUnavailable || error instanceof StockUnavailable) return true;
   const { code } = error as NodeJS.ErrnoException;
   return (code !== undefined && UNREACHABLE.has(code)) || isUnreachable(error.cause);
 }

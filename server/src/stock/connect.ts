@@ -1,7 +1,9 @@
 // The connection to Redis. No client library queues or resends across the lineage gate (protocols §6): a
 // command that cannot be answered on the connection it was sent on fails, and its caller decides.
+import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { StockUnavailable } from '../domain/sale-store.ts';
+import { NO_CERTIFICATES, type StoreCertificates, whyNotTrusted } from '../domain/store-trust.ts';
 import { REDIS_CONNECT_MS, REDIS_PATIENT_MS } from '../domain/time-budgets.ts';
 
 /** The connection as other rooms hand it around: only this room knows what it is. */
@@ -15,9 +17,17 @@ const RECONNECT_DOUBLINGS_MAX = 6;
 /** A store that still reads its append-only file is asked again after this, whatever it estimates itself: it guesses in whole seconds. */
 const LOADING_POLL_MS = 50;
 
-/** Connects in the background; never throws. `onError` hears of connection errors, once each. */
-export function connectRedis(url: string, onError: (message: string) => void): Redis {
+/**
+ * Connects in the background; never throws. `onError` hears of connection errors, once each. Under rediss:// nothing is
+ * said to a server before its certificate was verified.
+ */
+export function connectRedis(
+  url: string,
+  onError: (message: string) => void,
+  certificates = NO_CERTIFICATES,
+): Redis {
   const redis = new Redis(url, {
+    ...(url.startsWith('rediss://') && { tls: encryptionOf(url, certificates) }),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -30,8 +40,17 @@ export function connectRedis(url: string, onError: (message: string) => void): R
     connectionName: 'holdfast',
     retryStrategy: reconnectPauseMs,
   });
-  redis.on('error', (error: Error) => onError(error.message));
+  redis.on('error', (error: Error) => onError(whyNotTrusted(error, 'REDIS') ?? error.message));
   return redis;
+}
+
+function encryptionOf(url: string, { authorities, own }: StoreCertificates) {
+  const host = new URL(url).hostname;
+  return {
+    ...(isIP(host.replace(/^\[|\]$/g, '')) === 0 && { servername: host }),
+    ...(authorities !== null && { ca: authorities }),
+    ...(own !== null && { cert: own.certificate, key: own.key }),
+  };
 }
 
 /** With full jitter: the processes that lost a store together do not all come back to it together. */
@@ -40,18 +59,39 @@ function reconnectPauseMs(attempt: number): number {
   return 1 + Math.random() * Math.min(RECONNECT_MAX_MS, longest);
 }
 
-/** Waits until commands can be sent, at most `withinMs`. @throws StockUnavailable */
+/** Waits until commands can be sent, at most `withinMs`; a server that is not trusted is not waited for. @throws StockUnavailable */
 export async function untilConnected(redis: Redis, withinMs: number): Promise<void> {
   if (redis.status === 'ready') return;
-  await new Promise<void>((resolve, reject) => {
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      redis.off('ready', done);
-      reject(new StockUnavailable(`Redis was not reachable within ${withinMs} ms`));
-    }, withinMs);
-    redis.once('ready', done);
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let lastError: Error | undefined;
+  const heard = (error: Error) => {
+    lastError = error;
+    const why = whyNotTrusted(error, 'REDIS');
+    if (why !== undefined) reject(new StockUnavailable(`no connection to Redis could be opened: ${why}`));
+  };
+  const timer = setTimeout(() => {
+    const hint = hintFor(redis, lastError);
+    reject(new StockUnavailable(`Redis was not reachable within ${withinMs} ms${hint}`));
+  }, withinMs);
+  redis.once('ready', resolve);
+  redis.on('error', heard);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    redis.off('ready', resolve);
+    redis.off('error', heard);
+  }
+}
+
+/** A server of the one kind says nothing that a client of the other could understand. */
+function hintFor(redis: Redis, error: Error | undefined): string {
+  const code = error !== undefined && 'code' in error ? String(error.code) : undefined;
+  if (redis.options.tls !== undefined && code === 'ETIMEDOUT') {
+    return ` (${code}); if it takes no TLS at this port, write REDIS_URL with the port that does`;
+  }
+  if (redis.options.tls === undefined && code === 'ECONNRESET') {
+    return ` (${code}); if it demands TLS, write REDIS_URL with rediss://`;
+  }
+  return code === undefined ? '' : ` (${code})`;
 }

@@ -19,6 +19,7 @@ const SECRET_MEMBERS = [
   'jwtSecret',
   'redisUrl',
   'databaseUrl',
+  'certificates',
 ];
 
 export interface LogOptions {
@@ -60,10 +61,10 @@ function describeError(error: unknown): unknown {
   };
 }
 
-/** Credentials inside URLs and bearer tokens, wherever they stand in a text. */
-function withoutCredentials(text: string): string {
+/** Credentials inside URLs and bearer tokens, wherever they stand in a text. Passwords may have any character but a space in them. */
+export function withoutCredentials(text: string): string {
   return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1[removed]@')
+    .replace(/:\/\/\S*@/g, '://[removed]@')
     .replace(/\b(Bearer\s+)[\w.~+/=-]+/gi, '$1[removed]')
     .replace(/\beyJ[\w-]*\.[\w-]+\.[\w-]*/g, '[removed]');
 }

@@ -19,7 +19,8 @@ import {
 import { launchRedis, redisUrl } from '../../src/embedded/private-redis.ts';
 import type { RedisBinary } from '../../src/embedded/redis-binary.ts';
 import { StoreDied, type StoreProcess } from '../../src/embedded/store-process.ts';
-import { chooseStoreUser } from '../../src/embedded/store-user.ts';
+import { chooseStoreUser, fileOwner } from '../../src/embedded/store-user.ts';
+import { type Encryption, encryptPostgres, redisTlsLines } from './encryption.ts';
 
 /** Another program may take a free port before the store does. */
 const PORT_TRIES = 5;
@@ -53,6 +54,8 @@ export interface RedisOptions {
   readonly password?: string;
   /** Further lines of redis.conf. */
   readonly configLines?: readonly string[];
+  /** TLS and nothing else; asked for anew at each start. */
+  readonly encryption?: () => Encryption;
 }
 
 export interface PostgresOptions {
@@ -62,6 +65,8 @@ export interface PostgresOptions {
   readonly existing?: { readonly dir: string; readonly password: string };
   /** Another one than the service would choose. */
   readonly binaries?: PostgresBinaries;
+  /** TLS and nothing else; asked for anew at each start. */
+  readonly encryption?: () => Encryption;
 }
 
 export interface FreshDatabase {
@@ -75,6 +80,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestStore>
   const binary = await redisBinary();
   const password = options.password ?? newPassword();
   const dir = options.dir ?? temporaryFolder('redis');
+  const { encryption } = options;
   const instance = {
     binary,
     folder: dir,
@@ -85,8 +91,12 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestStore>
   return startStore({
     port: options.port,
     dir,
-    url: (port) => redisUrl(port, password),
-    launch: (port) => launchRedis(instance, port, () => undefined),
+    url: (port) => redisUrl(port, password).replace(/^redis:/, encryption ? 'rediss:' : 'redis:'),
+    launch: (port) => {
+      const tlsLines = encryption ? redisTlsLines(dir, port, encryption()) : [];
+      const configLines = [...instance.configLines, ...tlsLines];
+      return launchRedis({ ...instance, configLines }, port, () => undefined);
+    },
   });
 }
 
@@ -104,7 +114,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     port: undefined,
     dir,
     url: (port) => postgresUrl(port, password),
-    launch: (port) => launchPostgres(cluster, port, () => undefined),
+    launch: (port) => {
+      if (options.encryption) encryptPostgres(dataFolder, options.encryption(), fileOwner(user));
+      return launchPostgres(cluster, port, () => undefined);
+    },
   });
 }
 

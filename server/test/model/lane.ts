@@ -64,7 +64,7 @@ export class Lane {
       freshDatabase(),
     ]);
     await migrate(database.url);
-    const pool = new Pool(database.url, KEPT);
+    const pool = new Pool({ url: database.url }, KEPT);
     await pool.write(
       (sql) => sql`
         DO $do$ BEGIN

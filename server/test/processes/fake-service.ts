@@ -1,6 +1,6 @@
 // The real supervisor and the real workers around an app that only answers what the tests of this folder ask for.
 // It takes the same environment as the service; stores are named and never reached.
-import { ConfigurationError, describeProblems, readConfig } from '../../src/config.ts';
+import { ConfigurationError, childEnvironment, describeProblems, readConfig } from '../../src/config.ts';
 import { listenForStopWords } from '../../src/processes/stop-words.ts';
 import { EXIT, supervise } from '../../src/processes/supervisor.ts';
 import { type AppSetup, runWorker, type ServedApp } from '../../src/processes/worker.ts';
@@ -18,6 +18,7 @@ async function serve(): Promise<number> {
   return supervise({
     config: read.config,
     workerCommand: [process.execPath, import.meta.path, '--role=worker'],
+    childEnvironment: childEnvironment(),
     words: listenForStopWords(read.config.parentFd),
     watch: [],
     log: createLog({ level: read.config.logLevel, process: 'supervisor' }),
