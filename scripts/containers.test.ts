@@ -66,7 +66,18 @@ interface ComposeService {
   readonly read_only?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
+  readonly command?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
+
+/** In deploy/.env, and nowhere else. */
+const SECRETS = [
+  'HOLDFAST_JWT_SECRET',
+  'POSTGRES_PASSWORD',
+  'POSTGRES_SERVICE_PASSWORD',
+  'REDIS_ADMIN_PASSWORD',
+  'REDIS_PASSWORD',
+];
 
 describe('deploy/compose.yml', () => {
   const text = read('deploy/compose.yml');
@@ -107,13 +118,16 @@ describe('deploy/compose.yml', () => {
       }
     }
     for (const [, name = '', ending] of text.matchAll(/\$\{(\w+)([^}]*)\}/g)) {
-      expect(['HOLDFAST_JWT_SECRET', 'POSTGRES_PASSWORD', 'REDIS_PASSWORD']).toContain(name);
+      expect(SECRETS).toContain(name);
       expect(ending).toStartWith(':?');
     }
+    for (const name of SECRETS) expect(text.split('\nname:')[0]).toContain(name);
   });
 
   test('runs two services on a read-only root with settings that there are, scraped and balanced', () => {
-    const ours = Object.entries(compose.services).filter(([, { image }]) => image === 'holdfast:local');
+    const ours = Object.entries(compose.services).filter(
+      ([name, { image }]) => image === 'holdfast:local' && name !== 'migrate',
+    );
     expect(ours.map(([name]) => name)).toEqual(['holdfast-1', 'holdfast-2']);
     for (const [name, { read_only, environment = {} }] of ours) {
       expect(read_only).toBe(true);
@@ -121,6 +135,45 @@ describe('deploy/compose.yml', () => {
       expect(read('deploy/prometheus/prometheus.yml')).toContain(`'${name}:9464'`);
       expect(read('deploy/haproxy.cfg')).toContain(`server ${name} ${name}:8080`);
     }
+  });
+
+  test('knows the owner of the ledger only where it is migrated, before the services', () => {
+    const { migrate, postgres } = compose.services;
+    const owner = /postgres:\/\/holdfast:\$\{POSTGRES_PASSWORD:/;
+    expect(migrate?.environment?.DATABASE_URL).toMatch(owner);
+    expect(migrate?.command).toEqual(['migrate', '--service-role', 'holdfast_service']);
+    for (const service of [compose.services['holdfast-1'], compose.services['holdfast-2']]) {
+      expect(JSON.stringify(service)).not.toMatch(/POSTGRES_PASSWORD|ADMIN/);
+      expect(service?.environment?.DATABASE_URL).toContain('postgres://holdfast_service:${POSTGRES_SERVICE_');
+      expect(service?.environment?.REDIS_URL).toStartWith('redis://holdfast:$');
+      expect(service?.depends_on?.migrate?.condition).toBe('service_completed_successfully');
+    }
+    const script = read('deploy/postgres/service-role.sql');
+    expect(script).toContain('CREATE ROLE holdfast_service ');
+    const [, named = ''] = /^\\getenv \w+ (\w+)$/m.exec(script) ?? [];
+    expect(Object.keys(postgres?.environment ?? {})).toContain(named);
+  });
+
+  test('Redis is started with the users of deploy/redis, their passwords filled in', () => {
+    const { redis } = compose.services;
+    const [fill = '', start] = redis?.command?.at(-1)?.split(' exec ') ?? [];
+    expect(start).toMatch(/^redis-server .*--aclfile \/run\/redis\/users\.acl$/);
+    const { stdout } = spawnSync(
+      'sh',
+      [
+        '-c',
+        `${fill.replaceAll('$$', '$').replace('/etc/', 'deploy/').replace('> /run/redis/users.acl', '')} true`,
+      ],
+      {
+        cwd: root,
+        encoding: 'utf8',
+        env: { ...process.env, REDIS_PASSWORD: 'ours', REDIS_ADMIN_PASSWORD: 'theirs' },
+      },
+    );
+    const [off, admin, ours, ...others] = stdout.trimEnd().split('\n');
+    expect([off, others]).toEqual(['user default off', []]);
+    expect(admin).toStartWith('user admin on >theirs ');
+    expect(ours).toStartWith('user holdfast on >ours ');
   });
 
   test('Prometheus and Grafana are given the rules and the dashboards of this repository', () => {
@@ -197,6 +250,16 @@ describe('deploy/kubernetes', () => {
       readOnlyRootFilesystem: true,
       allowPrivilegeEscalation: false,
     });
+  });
+
+  test('only the container that migrates is told who owns the ledger', () => {
+    const deployment = manifests.find(({ kind }) => kind === 'Deployment') as never as {
+      spec: { template: { spec: Record<'initContainers' | 'containers', readonly { args?: string[] }[]> } };
+    };
+    const { initContainers, containers } = deployment.spec.template.spec;
+    expect(JSON.stringify(initContainers)).toContain('holdfast-owner');
+    expect(initContainers[0]?.args).toEqual(['migrate', '--service-role', 'holdfast_service']);
+    expect(JSON.stringify(containers)).not.toContain('holdfast-owner');
   });
 
   test('the ConfigMap has settings that there are', () => {

@@ -4,13 +4,14 @@ import manifest from '../package.json' with { type: 'json' };
 import { audit } from './audit.ts';
 import { type Command, type Terminal, UsageError } from './command.ts';
 import { EXIT } from './exit-codes.ts';
+import { migrate } from './migrate.ts';
 import { whenParentGoes } from './parent.ts';
 import { race } from './race/race.ts';
 import { reconcile } from './reconcile.ts';
 import { serve } from './serve.ts';
 import { token } from './token.ts';
 
-const COMMANDS: readonly Command[] = [serve, race, token, audit, reconcile];
+const COMMANDS: readonly Command[] = [serve, race, token, audit, reconcile, migrate];
 
 function overview(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);

@@ -34,7 +34,7 @@ test('help, by any name, on stdout', async () => {
   }
 });
 
-for (const name of ['serve', 'race', 'token', 'audit', 'reconcile']) {
+for (const name of ['serve', 'race', 'token', 'audit', 'reconcile', 'migrate']) {
   test(`help of ${name}`, async () => {
     const asked = await holdfast(name, '--help');
     expect(asked.out).toStartWith(`Usage: holdfast ${name}`);
@@ -60,6 +60,8 @@ describe('refused with exit code 2 and a word on what is wrong:', () => {
     [['race', '--operator-token', 'x'], /goes with --url/],
     [['serve', '--port', '80'], /'--port'/],
     [['token', '--customer', 'a{b}'], /--customer must be/],
+    [['migrate', '--service-role', ''], /--service-role must be a name/],
+    [['migrate', '--role', 'x'], /'--role'/],
     [['token', '--operator', '--url', 'http://localhost'], /makes no operators/],
   ];
   for (const [args, words] of cases) {

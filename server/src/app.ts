@@ -74,7 +74,7 @@ export async function createApp(setup: AppSetup): Promise<App> {
 
   // The stores
   const { certificates } = config;
-  if (setup.prepare) await migrate(config.databaseUrl, certificates.database);
+  if (setup.prepare) await migrate(config.databaseUrl, { certificates: certificates.database });
   const { retries, ...breakers } = createGuards(metrics, log);
   const ledger = new Ledger({
     databaseUrl: config.databaseUrl,

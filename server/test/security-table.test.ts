@@ -18,6 +18,7 @@ interface Row {
 const INPUTS = rowsUnder('## Inputs', 2, 3);
 const CONVENTIONS = rowsUnder('## Conventions', 1);
 const ENCRYPTION = rowsUnder('## TLS to the stores', 2);
+const PRIVILEGES = rowsUnder('## Least privilege at the stores', 3);
 
 /** The rows of the table under a heading; the numbers say in which column tests and status stand. */
 function rowsUnder(heading: string, tests: number, status?: number): Row[] {
@@ -56,9 +57,10 @@ describe('docs/security.md', () => {
     expect(INPUTS.length).toBeGreaterThanOrEqual(31);
     expect(CONVENTIONS.length).toBeGreaterThanOrEqual(10);
     expect(ENCRYPTION.length).toBeGreaterThanOrEqual(9);
+    expect(PRIVILEGES.length).toBeGreaterThanOrEqual(5);
   });
 
-  for (const { name, tests } of [...INPUTS, ...CONVENTIONS, ...ENCRYPTION]) {
+  for (const { name, tests } of [...INPUTS, ...CONVENTIONS, ...ENCRYPTION, ...PRIVILEGES]) {
     if (tests.length === 0) continue;
     test(`names tests that exist: ${name}`, () => {
       expect(tests.map((named) => missing(named, readTest)).filter(Boolean), name).toEqual([]);

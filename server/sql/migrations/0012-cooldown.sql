@@ -137,3 +137,7 @@ BEGIN
   WHERE stored.number = sale.number;
 END
 $$;
+
+-- Replaced functions that write say it themselves (0011).
+ALTER FUNCTION holdfast.create_sale SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION holdfast.change_sale SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

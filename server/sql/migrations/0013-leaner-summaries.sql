@@ -117,3 +117,7 @@ BEGIN
   RETURN v_page.rows;
 END
 $$;
+
+-- Replaced and new functions that write say it themselves (0011).
+ALTER FUNCTION holdfast.add_page SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION holdfast.summarise SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

@@ -26,6 +26,8 @@ const SKU_IN_USE = 'HF003';
 
 /** A rule of pg_hba.conf, or the lack of one: the user, the database, the address, or that nothing is encrypted. */
 const NOT_ADMITTED = '28000';
+/** The role has not the right: one that owns the ledger has it, or `holdfast migrate --service-role` grants it. */
+export const FORBIDDEN = '42501';
 
 /** Others held a lock for longer than lock_timeout: the server answered, and is well. */
 const LOCKED = '55P03';
@@ -65,6 +67,11 @@ export function afterSending(error: unknown, effect: Effect): unknown {
   if (error.code === LOCKED) return new LedgerBusy(`others hold what was asked for (SQLSTATE ${LOCKED})`);
   if (PASSES.test(error.code) || WORTH_RETRYING.has(error.code)) {
     return new LedgerUnavailable(`PostgreSQL gave the statement up (SQLSTATE ${error.code})`);
+  }
+  if (error.code === FORBIDDEN) {
+    return new Error(
+      `the role that DATABASE_URL names may not do this in the ledger (SQLSTATE ${FORBIDDEN}): its owner may`,
+    );
   }
   const where = error.constraint_name ? `, constraint ${error.constraint_name}` : '';
   return new Error(`the ledger refused a statement (SQLSTATE ${error.code}${where})`);

@@ -1,11 +1,14 @@
 // Brings the database to the schema this service was built for: plain SQL files, applied once, in the order of
-// their names, forward only. Any number of processes may do it at once; one does, the others wait and see.
+// their names, forward only. Any number of processes may do it at once; one does, the others wait and see. A role that may not
+// only looks, and says who has to come.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import postgres from 'postgres';
 import type { StoreCertificates } from '../domain/store-trust.ts';
 import type { Sql } from './connection.ts';
 import { Connection } from './connection.ts';
-import { afterSending, beforeSending } from './failures.ts';
+import { afterSending, beforeSending, FORBIDDEN } from './failures.ts';
+import { grantService, grantServiceAgain, unfitForService } from './service-role.ts';
 
 const MIGRATIONS = new URL('../../sql/migrations/', import.meta.url);
 
@@ -21,6 +24,14 @@ const LOCK_TIMEOUT_MS = 5 * 60_000;
 /** The database cannot be used by this version of the service; the message says what to do. */
 export class MigrationRefused extends Error {
   override readonly name = 'MigrationRefused';
+}
+
+export interface MigrateOptions {
+  readonly certificates?: StoreCertificates;
+  /** Granted what the service needs. */
+  readonly serviceRole?: string;
+  /** Tests bring migrations of their own. */
+  readonly more?: readonly Migration[];
 }
 
 export interface Migration {
@@ -42,11 +53,13 @@ export async function knownMigrations(): Promise<Migration[]> {
 }
 
 /**
- * Applies what is missing and names it. @throws MigrationRefused if the database is older than PostgreSQL 15,
- * newer than this service, or was made by an old migration that has since been changed; LedgerUnavailable
+ * Applies what is missing and names it; then grants `serviceRole` what the service needs (service-role.ts). @throws
+ * MigrationRefused if the database is older than PostgreSQL 15, newer than this service, was made by an old migration that has
+ * since been changed, or lacks something that this role may not do; LedgerUnavailable
  */
-export async function migrate(url: string, certificates?: StoreCertificates): Promise<{ applied: string[] }> {
-  const known = await knownMigrations();
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
+  const { certificates, serviceRole, more = [] } = options;
+  const known = [...(await knownMigrations()), ...more];
   const connection = new Connection(
     { url, certificates },
     {
@@ -59,7 +72,15 @@ export async function migrate(url: string, certificates?: StoreCertificates): Pr
     const sql = await connection.open(CONNECT_TIMEOUT_MS).catch((error: unknown) => {
       throw beforeSending(error);
     });
-    return { applied: await migrateUnderLock(sql, known) };
+    try {
+      const applied = await migrateUnderLock(sql, known);
+      if (serviceRole !== undefined) await grantUnderLock(sql, serviceRole);
+      return { applied };
+    } catch (error) {
+      throw isForbidden(error)
+        ? await refusal(sql, 'has not the rights on this ledger that it needs')
+        : error;
+    }
   } catch (error) {
     throw afterSending(error, 'writes');
   } finally {
@@ -72,7 +93,7 @@ export async function requireSchema(sql: Sql, known: readonly Migration[]): Prom
   const missing = missingMigrations(known, await appliedMigrations(sql));
   if (missing.length > 0) {
     throw new MigrationRefused(
-      `the database lacks the migration ${missing[0]?.name}: start the service with migrations on`,
+      `the database lacks the migration ${missing[0]?.name}: run \`npx holdfast migrate\` as the owner of the ledger`,
     );
   }
 }
@@ -82,6 +103,9 @@ async function migrateUnderLock(sql: Sql, known: readonly Migration[]): Promise<
   // Of the session: it ends with the connection.
   await sql`SELECT pg_advisory_lock(${MIGRATION_LOCK[0]}::integer, ${MIGRATION_LOCK[1]}::integer)`;
   const missing = missingMigrations(known, await appliedMigrations(sql));
+  if (missing.length > 0 && !(await mayMigrate(sql))) {
+    throw await refusal(sql, `may not apply the migration ${missing[0]?.name}, which this ledger lacks`);
+  }
   for (const migration of missing) {
     await sql.begin(async (transaction) => {
       await transaction.unsafe(
@@ -92,9 +116,38 @@ async function migrateUnderLock(sql: Sql, known: readonly Migration[]): Promise<
       await transaction.unsafe(migration.statements);
       await transaction`
         INSERT INTO holdfast.migration (name, checksum) VALUES (${migration.name}, ${migration.checksum})`;
+      // With the last, so that no crash leaves a service without its rights on what is new.
+      if (migration === missing.at(-1)) await grantServiceAgain(transaction);
     });
   }
   return missing.map((migration) => migration.name);
+}
+
+async function grantUnderLock(sql: Sql, serviceRole: string): Promise<void> {
+  const unfit = await unfitForService(sql, serviceRole);
+  if (unfit !== null) throw new MigrationRefused(unfit);
+  await sql.begin((transaction) => grantService(transaction, serviceRole));
+}
+
+/** The schema is this role's, or there is none and it may make one. */
+async function mayMigrate(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ may: boolean }[]>`
+    SELECT coalesce(
+      (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'holdfast'),
+      has_database_privilege(current_database(), 'CREATE')) AS may`;
+  return row?.may === true;
+}
+
+/** What to do about a role that may not. */
+async function refusal(sql: Sql, words: string): Promise<MigrationRefused> {
+  const [row] = await sql<{ role: string }[]>`SELECT current_user AS role`;
+  return new MigrationRefused(
+    `the role ${row?.role} ${words}: run \`npx holdfast migrate --service-role ${row?.role}\` with the DATABASE_URL of the ledger's owner`,
+  );
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.code === FORBIDDEN;
 }
 
 async function refuseOldServer(sql: Sql): Promise<void> {

@@ -2,7 +2,7 @@
 // that wait for their work take none from the work, and neither readers, a reconciliation nor somebody's curiosity any from the others.
 import type { RetryBudget } from '../domain/retry-budget.ts';
 import { LEDGER_CURIOUS, LEDGER_HOT, LEDGER_PATIENT } from '../domain/time-budgets.ts';
-import type { LedgerAddress } from './connection.ts';
+import type { LedgerAddress } from './encryption.ts';
 import { Pool, type PoolLimits } from './pool.ts';
 
 /**

@@ -1,5 +1,6 @@
 // One request with every header the test's own choice: who asks, and through which proxies.
 import { type Reply, token } from './service.ts';
+import { until } from './until.ts';
 
 export interface Ask {
   /** GET, or POST where there is a body. */
@@ -44,6 +45,20 @@ export function attempt(url: string, sku: string, options: Omit<Ask, 'method' | 
     ...options,
     body: { sku, quantity: 1 },
   });
+}
+
+const PATIENCE_MS = 60_000;
+
+/** What is answered once the stores are not silent, as they may be for a moment on a busy machine. Sends again: for what may be. */
+export async function patiently(send: () => Promise<Reply>): Promise<Reply> {
+  return await until(
+    'an answer other than 503',
+    async () => {
+      const reply = await send();
+      return reply.status !== 503 && reply;
+    },
+    PATIENCE_MS,
+  );
 }
 
 export function count(replies: readonly Reply[], status: number): number {
