@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import postgres from 'postgres';
 import { type Encryption, encrypt, encryptionOf, type LedgerAddress } from './encryption.ts';
 import { ConnectionLost, within } from './failures.ts';
+import { HeldSocket } from './held-socket.ts';
 
 export interface SessionSettings {
   readonly statementTimeoutMs: number;
@@ -36,9 +37,11 @@ const CLOSE_TIMEOUT_SECONDS = 1;
 
 export class Connection {
   private client: Sql | null = null;
-  private socket: Socket | null = null;
+  private socket: HeldSocket | null = null;
   /** Of several hosts in the connection string, the one to try next. */
   private hostIndex = 0;
+  /** Of the last client that was cut off. */
+  private ended: Promise<unknown> = Promise.resolve();
   private readonly encryption: Encryption;
 
   constructor(
@@ -57,6 +60,7 @@ export class Connection {
     try {
       const opened = Promise.race([setUpSession(client, this.settings), refused.promise]);
       await within(timeoutMs, opened, () => this.cut());
+      if (this.socket !== null) this.socket.holds = true;
       return client;
     } catch (error) {
       this.cut();
@@ -69,14 +73,15 @@ export class Connection {
     const { client, socket } = this;
     this.client = null;
     this.socket = null;
-    socket?.destroy();
     // Settles what the client still holds. It has nothing to say that its calls have not been told.
-    client?.end({ timeout: 0 }).catch(() => undefined);
+    if (client !== null) this.ended = client.end({ timeout: 0 }).catch(() => undefined);
+    socket?.destroy();
   }
 
   /** Ends the connection in good order; the call in flight, if any, has been waited for by the caller. */
   async close(): Promise<void> {
     const client = this.client;
+    if (this.socket !== null) this.socket.holds = false;
     if (client !== null) await client.end({ timeout: CLOSE_TIMEOUT_SECONDS });
     this.cut();
   }
@@ -137,7 +142,11 @@ export class Connection {
 
   private watch(socket: Socket): Socket {
     socket.on('end', () => socket.destroy(new ConnectionLost('PostgreSQL closed the connection')));
-    this.socket = socket;
+    const held: HeldSocket = new HeldSocket(socket, async () => {
+      if (this.socket === held) this.cut();
+      await this.ended;
+    });
+    this.socket = held;
     return socket;
   }
 }

@@ -103,10 +103,13 @@ function inDoubt(effect: Effect, words: string): Error {
 export async function within<T>(ms: number, promise: Promise<T>, giveUp: () => void): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new ConnectionLost('PostgreSQL did not answer in time'));
-      giveUp();
-    }, ms);
+    timer = setTimeout(
+      () => {
+        reject(new ConnectionLost('PostgreSQL did not answer in time'));
+        giveUp();
+      },
+      Math.max(0, ms),
+    );
   });
   try {
     return await Promise.race([promise, tooLate]);

@@ -103,7 +103,9 @@ function grantStatements(role: string): string[] {
     ...Object.entries(TABLE_RIGHTS).flatMap(([table, rights]) =>
       rights.length === 0 ? [] : [`GRANT ${rights.join(', ')} ON holdfast.${table} TO ${role}`],
     ),
-    ...[...CALLED_FUNCTIONS, ...INLINED_FUNCTIONS].map((name) => `GRANT EXECUTE ON FUNCTION holdfast.${name} TO ${role}`),
+    ...[...CALLED_FUNCTIONS, ...INLINED_FUNCTIONS].map(
+      (name) => `GRANT EXECUTE ON FUNCTION holdfast.${name} TO ${role}`,
+    ),
   ];
 }
 

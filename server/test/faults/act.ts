@@ -39,7 +39,6 @@ const SETTLE_WITHIN_MS = 60_000;
 const FINDINGS_KEPT = 8;
 
 export class Act {
-  readonly diary = new Diary();
   readonly lossWindows: Window[] = [];
   readonly outages: Window[] = [];
   readonly epochEnds: { epoch: number; atMs: number }[] = [];
@@ -57,10 +56,17 @@ export class Act {
     readonly stage: Stage,
     readonly sale: Sale,
     readonly seed: number,
+    readonly diary: Diary,
   ) {}
 
-  static async begin(name: string, stage: Stage, seed: number, plan: SalePlan): Promise<Act> {
-    return new Act(name, stage, await openSale(stage, plan), seed);
+  static async begin(
+    name: string,
+    stage: Stage,
+    seed: number,
+    plan: SalePlan,
+    diary = new Diary(),
+  ): Promise<Act> {
+    return new Act(name, stage, await openSale(stage, plan), seed, diary);
   }
 
   /** Live reservations in a sale of their own, that recoveries are measured with from now on. */

@@ -164,8 +164,9 @@ export class Crowd {
   private async finish(wire: Wire, loop: number, visit: Visit, as: string, ending: Ending): Promise<void> {
     const { diary } = this.options;
     if (ending.startsWith('extend')) {
+      const sentAtMs = performance.now();
       const answer = await wire.ask(this.placeOf(loop), extendText(visit, as));
-      diary.extended(visit, EXTENSION_SECONDS * 1000, answer);
+      diary.extended(visit, sentAtMs, EXTENSION_SECONDS * 1000, answer);
     }
     if (ending.endsWith('release')) await this.act(wire, loop, visit, as, 'release');
     if (ending.includes('confirm')) {

@@ -175,7 +175,7 @@ export class Diary {
     } else this.ended(visit, answer);
   }
 
-  extended(visit: Visit, byMs: number, answer: Answer | undefined): void {
+  extended(visit: Visit, _sentAtMs: number, byMs: number, answer: Answer | undefined): void {
     this.count(answer);
     visit.extendedMs = Math.max(visit.extendedMs, byMs);
     if (answer?.status !== 200) this.ended(visit, answer);

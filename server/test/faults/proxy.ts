@@ -44,6 +44,8 @@ export class FaultProxy {
   private weather: Weather = {};
   private trap: TrapPlan | undefined;
   private refusing = false;
+  /** Stays when it has stopped: who still asks is refused, as by any port without a listener. */
+  private listenedOn: number | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -65,8 +67,9 @@ export class FaultProxy {
 
   get port(): number {
     const address = this.server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
-    return address.port;
+    if (address !== null && typeof address !== 'string') this.listenedOn = address.port;
+    if (this.listenedOn === undefined) throw new Error('the proxy does not listen');
+    return this.listenedOn;
   }
 
   get open(): number {

@@ -314,7 +314,21 @@ export async function openSale(stage: Stage, plan: SalePlan): Promise<Sale> {
       ...(cap !== null && { max_per_customer: cap }),
     })),
   });
-  if (reply.status !== 201) throw new Error(`the sale was refused: ${reply.text}`);
+  if (reply.status === 503) await takenOver(stage, hot);
+  else if (reply.status !== 201) throw new Error(`the sale was refused: ${reply.text}`);
   const [row] = await stage.ask((sql) => sql`SELECT number FROM holdfast.sale WHERE id = ${id}`);
   return { id, number: Number(row.number), ttlMs: ttlSeconds * 1000, hot, items };
+}
+
+/** The ledger may have the sale before the stock store does. */
+async function takenOver(stage: Stage, sku: string): Promise<void> {
+  await until(
+    `${sku} is on sale`,
+    () =>
+      fetch(`${stage.url}/api/v1/inventory/${sku}`, { signal: AbortSignal.timeout(2_000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    READY_WITHIN_MS,
+  );
 }
