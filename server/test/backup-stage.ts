@@ -225,7 +225,11 @@ async function reconciled(url: string): Promise<ReconcileReport['sales']> {
 
 /** `holdfast audit head`. */
 export async function auditHeads(databaseUrl: string): Promise<string> {
-  return (await audit(databaseUrl, 'head')).text;
+  // A rush is sealed page by page: right after its beginning there may be no end of a chain yet.
+  return await until('the first rows are sealed', async () => {
+    const { heads } = JSON.parse((await audit(databaseUrl, 'head', '--json')).text);
+    return heads.length > 0 && (await audit(databaseUrl, 'head')).text;
+  });
 }
 
 /** `holdfast audit verify --expect-head`: its exit code. */

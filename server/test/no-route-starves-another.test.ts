@@ -207,11 +207,12 @@ test('a-client-that-hangs-up-gives-its-place-back-over-a-real-connection-too', a
   await until('all places are there again', async () => {
     const refused = world.turnedAway.length;
     const together = Array.from({ length: PLACES }, () => ask());
-    await until('each is in, or refused', () => pages.length + world.turnedAway.length - refused === PLACES);
+    await until('each is in, or refused', () => pages.length + world.turnedAway.length - refused >= PLACES);
     const came = pages.splice(0);
     for (const page of came) page(NOTHING);
     await Promise.all(together);
-    return came.length === PLACES;
+    // One page more may be the file's that nobody reads.
+    return world.turnedAway.length === refused;
   });
   await listener.close(0);
 });

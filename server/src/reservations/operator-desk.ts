@@ -118,7 +118,7 @@ export class OperatorDesk implements OperatorVerbs {
       status === 'confirmed' ? ledger.orderOfReservation(reservationId, record.createdSeq) : null,
       ledger.findEntries(about, { limit: historyMax, cursor: null }),
     ]);
-    return { ok: true, value: { ...found, order, history: [...history.rows].reverse() } };
+    return { ok: true, value: { ...found, order, history: inOrder(history.rows) } };
   }
 
   async release(reservationId: string, operator: string, reason: string): Promise<Answer<CustomersView>> {
@@ -193,4 +193,13 @@ export class OperatorDesk implements OperatorVerbs {
     const view = await desk.inspect(saleNumberOf(reservationId), reservationId);
     return view && { view, customerId: await ledger.customerOf(view.record.customer) };
   }
+}
+
+/**
+ * Oldest first. Two clocks, in milliseconds: a quick confirmation has its pin and its commit in the same one, and the pin was
+ * first.
+ */
+function inOrder(newestFirst: readonly AuditRow[]): AuditRow[] {
+  const rank = ({ kind }: AuditRow) => (kind === 'confirming' ? 0 : 1);
+  return [...newestFirst].reverse().sort((a, b) => a.atMs - b.atMs || rank(a) - rank(b));
 }

@@ -1,5 +1,5 @@
 // Seals the journal, in the background: a chain after the other, a page at a time, for a bounded part of every second.
-// In a rush it waits (leisure.ts), and what is not sealed yet is sealed after it. Nothing waits for it.
+// In a rush (leisure.ts) that part is one page; what is not sealed yet is sealed after it. Nothing waits for it.
 import type { Chain, Stop } from '../domain/journal-chain.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { Leisure } from './leisure.ts';
@@ -40,8 +40,8 @@ export function sealer(options: SealerOptions): Worker {
   };
 
   let lastServed = '';
-  const sealAll = async () => {
-    const endMs = performance.now() + RUN_MS;
+  const sealAll = async (runMs: number) => {
+    const endMs = performance.now() + runMs;
     let unsealed = inTurn(await options.ledger.unsealedChains(), lastServed);
     // A page of each in turn: a busy sale keeps no other waiting.
     while (unsealed.length > 0) {
@@ -64,8 +64,8 @@ export function sealer(options: SealerOptions): Worker {
     log: options.log,
     run: async () => {
       // Asked in any case: it measures from one time to the next.
-      const { isNow } = options.leisure;
-      if (options.isOurTurn() && isNow) await sealAll();
+      const runMs = options.leisure.isNow ? RUN_MS : 0;
+      if (options.isOurTurn()) await sealAll(runMs);
     },
   });
 }
