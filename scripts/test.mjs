@@ -17,7 +17,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
 
 /** Many tests wait for stores and clocks more than they compute; more than this many files would get in each other's way. */
-const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
+const FILES_AT_A_TIME = Math.min(4, availableParallelism() + 1);
 /** Of a file whose tests say that they may run together. */
 const TESTS_AT_A_TIME = 4;
 /** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
