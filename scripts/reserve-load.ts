@@ -70,10 +70,14 @@ export class LoadedService {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
+  /** Process id of the first worker. */
+  get worker(): number {
+    return workersOf(this.child.pid ?? 0)[0] ?? 0;
+  }
+
   /** The first worker's resident memory. */
   get residentBytes(): number {
-    const [worker = 0] = workersOf(this.child.pid ?? 0);
-    return residentBytes(worker) ?? 0;
+    return residentBytes(this.worker) ?? 0;
   }
 
   /** One sale, sold as fast as it goes. */
