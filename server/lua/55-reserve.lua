@@ -60,7 +60,7 @@ local function cool(change, w, customer, most, address, most_address)
   if not wait then return nil end
   if most > 0 then wait = later(wait, refused_by(w, customer, most) or 0) end
   if address ~= '' then wait = later(wait, refused_by(w, address, most_address) or 0) end
-  return 'cooling-down ' .. text(wait)
+  return 'cooling-down ' .. text(wait) .. ' ' .. text(change.cooldown.most) .. ' ' .. text(change.cooldown.ms)
 end
 
 local SEEN = '^%u (%S+) %d+ %d+ %d+ %d+ %d+ %d+ %d+ (%S+) '
@@ -126,7 +126,7 @@ end
 --- windows in an earlier call, ARGV[6] n commands, ARGV[7] b different bodies, ARGV[8] r runs of commands with one body; then b
 --- times ttl, fingerprint, lines; r times body, how many; n ids; "@", n customers; n addresses or "", if they are limited.
 --- Replies {OK, now, …n words}: a number: reserved under it | "replayed record" | "key-reused" | "rate-limited
---- customer|address ms" | "cooling-down ms" | "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" |
+--- customer|address ms" | "cooling-down ms expirations within" | "backlogged" | "closed" | "not-open opens" | "unknown-sku sku" |
 --- "limit-exceeded sku cap held" | "short sku*available*reserved,…" | "again": counted, but stock or cap is short while due reservations still wait: call
 --- again | "wait": undecided and uncounted, because one before it said "again".
 local function reserve(keys, args)

@@ -50,13 +50,14 @@ async function letExpire(sku: string, as: string, key: string = crypto.randomUUI
   return { reply, deadlineMs: await passed(reply) };
 }
 
-/** Retry-After is the very second, rounded up, until `endsMs`; nothing names a rate window. */
+/** Retry-After is the very second, rounded up, until `endsMs`; the rule is named where a rate window would be. */
 function expectCooled(reply: Reply, endsMs: number, sentMs: number, answeredMs: number): void {
   expect(reply.status, reply.text).toBe(429);
   expect(reply.body.code).toBe('cooling-down');
   expect(reply.headers.get('content-type')).toContain('application/problem+json');
-  expect(reply.headers.get('ratelimit')).toBeNull();
   const seconds = Number(reply.headers.get('retry-after'));
+  expect(reply.headers.get('ratelimit')).toBe(`"cooldown";r=0;t=${seconds}`);
+  expect(reply.headers.get('ratelimit-policy')).toMatch(/^"cooldown";q=\d+;w=\d+$/);
   const waitSeconds = (atMs: number) => Math.max(1, Math.ceil((endsMs - atMs) / 1000));
   expect(seconds).toBeLessThanOrEqual(waitSeconds(sentMs));
   expect(seconds).toBeGreaterThanOrEqual(waitSeconds(answeredMs));

@@ -1,5 +1,5 @@
 // What customers let expire lately, for the reference model: of each the newest deadlines, as many as it takes to be cooled down.
-import type { Cooldown } from './sale-store.ts';
+import type { Cooldown, ReserveReply } from './sale-store.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -29,6 +29,13 @@ export class Expiries {
     const { expirations, minutes } = this.rule;
     const last = this.deadlines.get(customer)?.at(-expirations);
     return last === undefined ? 0 : Math.max(0, last + minutes * MINUTE_MS - nowMs);
+  }
+
+  /** Why the customer may not try now, until the rate windows pass it too; null if it may. */
+  refusal(customer: string, nowMs: number, windowsMs: readonly number[]): ReserveReply | null {
+    const ms = this.waitMs(customer, nowMs);
+    if (this.rule === null || ms === 0) return null;
+    return { kind: 'cooling-down', retryAfterMs: Math.max(ms, ...windowsMs), cooldown: this.rule };
   }
 
   /** Forgets the customer's, if the last is not after this time. */

@@ -221,14 +221,13 @@ export class SaleModel implements SaleStore {
   private countAttempt(command: ReserveCommand, limits: ReserveLimits, nowMs: number): ReserveReply | null {
     const on = windowsOf(command, limits);
     const waits = on.map((w) => ({ window: w.window, ms: this.attempts.waitMs(w.caller, w.limit, nowMs) }));
-    const coolMs = this.books.expiries.waitMs(command.customer, nowMs);
-    if (coolMs > 0)
-      return { kind: 'cooling-down', retryAfterMs: Math.max(coolMs, ...waits.map(({ ms }) => ms)) };
+    const windowsMs = waits.map(({ ms }) => ms);
+    const cooling = this.books.expiries.refusal(command.customer, nowMs, windowsMs);
+    if (cooling !== null) return cooling;
     const refusing = waits.find(({ ms }) => ms > 0);
     if (refusing !== undefined) {
       // The first window that refuses is named, but the next attempt must pass both.
-      const retryAfterMs = Math.max(...waits.map(({ ms }) => ms));
-      return { kind: 'rate-limited', window: refusing.window, retryAfterMs };
+      return { kind: 'rate-limited', window: refusing.window, retryAfterMs: Math.max(...windowsMs) };
     }
     for (const { caller } of on) this.attempts.count(caller, nowMs);
     return null;

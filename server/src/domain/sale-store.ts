@@ -61,7 +61,7 @@ export type ReserveReply =
   | { readonly kind: 'key-reused' }
   | { readonly kind: 'rate-limited'; readonly window: 'customer' | 'address'; readonly retryAfterMs: number }
   /** Too many of this customer's reservations expired lately; the next attempt passes the windows then, too. */
-  | { readonly kind: 'cooling-down'; readonly retryAfterMs: number }
+  | { readonly kind: 'cooling-down'; readonly retryAfterMs: number; readonly cooldown: Cooldown }
   | { readonly kind: 'not-open'; readonly opensAtMs: number; readonly nowMs: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'limit-exceeded'; readonly sku: string; readonly limit: number; readonly held: number }

@@ -3,7 +3,7 @@ import type { Refusal } from '@holdfast/contract/problems';
 import type { ExtensionRules } from '../domain/ledger-facts.ts';
 import type { ReserveLimits, ReserveReply } from '../domain/sale-store.ts';
 
-const WINDOW_SECONDS = 60;
+const MINUTE_SECONDS = 60;
 /** A retry after this long finds the service again, or another answer. */
 const RETRY_SECONDS = 1;
 
@@ -104,10 +104,11 @@ export function refusalOf(
         code: 'rate-limited',
         detail: `Too many attempts to reserve in this sale. Wait ${retryAfterSeconds} s before the next.`,
         retryAfterSeconds,
-        rateLimit: { name: 'reserve', quota, windowSeconds: WINDOW_SECONDS },
+        rateLimit: { name: 'reserve', quota, windowSeconds: MINUTE_SECONDS },
       };
     }
     case 'cooling-down': {
+      const { expirations, minutes } = reply.cooldown;
       const retryAfterSeconds = Math.ceil(reply.retryAfterMs / 1000);
       return {
         code: 'cooling-down',
@@ -115,6 +116,7 @@ export function refusalOf(
           `Too many of your reservations in this sale expired lately. Reserve again in ${retryAfterSeconds} s, ` +
           'and release what you do not buy: that does not count.',
         retryAfterSeconds,
+        rateLimit: { name: 'cooldown', quota: expirations, windowSeconds: minutes * MINUTE_SECONDS },
       };
     }
     case 'not-open':

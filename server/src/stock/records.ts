@@ -96,8 +96,10 @@ export function readReserveWord(word: string, short: string, nowMs: number): Res
       const [window, ms] = rest.split(' ');
       return { kind, window: window === 'address' ? 'address' : 'customer', retryAfterMs: Number(ms) };
     }
-    case 'cooling-down':
-      return { kind, retryAfterMs: Number(rest) };
+    case 'cooling-down': {
+      const [ms, expirations, withinMs] = rest.split(' ').map(Number) as [number, number, number];
+      return { kind, retryAfterMs: ms, cooldown: { expirations, minutes: withinMs / MINUTE_MS } };
+    }
     case 'not-open':
       return { kind, opensAtMs: Number(rest), nowMs };
     case 'unknown-sku':

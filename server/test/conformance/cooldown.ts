@@ -46,10 +46,16 @@ export function cooldown(makeStore: MakeStore): void {
       await stage.reserved(wish('a2', 'A*1', { ttl: 10 }));
       await stage.at(100_000);
       expect(await stage.reserve(wish('a3'))).toEqual([
-        { kind: 'cooling-down', retryAfterMs: 10_000 + 10 * MINUTE_MS - 100_000 },
+        {
+          kind: 'cooling-down',
+          retryAfterMs: 10_000 + 10 * MINUTE_MS - 100_000,
+          cooldown: { expirations: 2, minutes: 10 },
+        },
       ]);
       await stage.at(10_000 + 10 * MINUTE_MS - 1);
-      expect(await stage.reserve(wish('a3'))).toEqual([{ kind: 'cooling-down', retryAfterMs: 1 }]);
+      expect(await stage.reserve(wish('a3'))).toEqual([
+        { kind: 'cooling-down', retryAfterMs: 1, cooldown: { expirations: 2, minutes: 10 } },
+      ]);
       await stage.at(10_000 + 10 * MINUTE_MS);
       expect(await stage.answer(wish('a3'))).toBe('reserved');
     },
@@ -79,7 +85,9 @@ export function cooldown(makeStore: MakeStore): void {
     await stage.apply(PLENTY, rule({ expirations: 3, minutes: 10 }));
     for (const [n, id] of ['a1', 'a2'].entries()) await letExpire(stage, n * 20_000, id);
     await stage.apply(rule({ expirations: 1, minutes: 2 }));
-    expect(await stage.reserve(wish('a3'))).toEqual([{ kind: 'cooling-down', retryAfterMs: 2 * MINUTE_MS }]);
+    expect(await stage.reserve(wish('a3'))).toEqual([
+      { kind: 'cooling-down', retryAfterMs: 2 * MINUTE_MS, cooldown: { expirations: 1, minutes: 2 } },
+    ]);
     await stage.apply(rule({ expirations: 5, minutes: 2 }));
     expect(await stage.answer(wish('a3'))).toBe('reserved');
   });
@@ -139,7 +147,11 @@ export function cooldown(makeStore: MakeStore): void {
     await stage.release(ref('a2'));
     await stage.at(45_000);
     expect(await stage.reserve(wish('a3'))).toEqual([
-      { kind: 'cooling-down', retryAfterMs: 10_000 + 10 * MINUTE_MS - 45_000 },
+      {
+        kind: 'cooling-down',
+        retryAfterMs: 10_000 + 10 * MINUTE_MS - 45_000,
+        cooldown: { expirations: 2, minutes: 10 },
+      },
     ]);
   });
 
@@ -161,7 +173,7 @@ export function cooldown(makeStore: MakeStore): void {
     await stage.at(10_000);
     // The cooldown ends at 70 s; two attempts of the first minute weigh until its middle is as far back as the minute is long.
     expect(await stage.store.reserve([wish('a3')], limits)).toEqual([
-      { kind: 'cooling-down', retryAfterMs: 80_000 },
+      { kind: 'cooling-down', retryAfterMs: 80_000, cooldown: { expirations: 1, minutes: 1 } },
     ]);
   });
 
