@@ -1,4 +1,4 @@
-// npm run stops: a service is stopped under load again and again, twenty times unless you say how often.
+// npm run stops: a service is stopped under load again and again, as often as you like.
 //
 //   npm run stops -- --times 100
 import { spawn } from 'node:child_process';

@@ -3,6 +3,7 @@
 //
 //   npm test -- server/test/config.test.ts        one file
 //   npm test -- --test-name-pattern never-oversells
+//   npm run test:long                             what takes long beside the others and is none of the first promises; CI runs both
 //
 // One seed a run, printed first; HOLDFAST_TEST_SEED replays it.
 // Ends with the runner's own totals as `N passed, N failed`. A run without a test fails, and so does one that leaves
@@ -17,7 +18,18 @@ import { stripVTControlCharacters } from 'node:util';
 import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
 
 /** Many tests wait for stores and clocks more than they compute; more than this many files would get in each other's way. */
-const FILES_AT_A_TIME = Math.min(4, availableParallelism() + 1);
+const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
+/** Left to `npm run test:long`, so that the others stay within eight minutes on two cores; by name they run like any other. */
+const LONG = [
+  'bench/test/a-broken-run-has-no-result.test.ts',
+  'cli/test/race-sees.test.ts',
+  'server/test/a-backup-brings-everything-back.test.ts',
+  'server/test/a-dump-or-a-copied-folder-is-a-backup.test.ts',
+  'server/test/analytics-stay-fast.test.ts',
+  'server/test/hostile-slow.test.ts',
+  'server/test/stopping-drops-nothing.test.ts',
+  'server/test/stores-over-tls.test.ts',
+];
 /** Of a file whose tests say that they may run together. */
 const TESTS_AT_A_TIME = 4;
 /** For a test that starts stores and races hundreds of shoppers on two cores; a single wait has its own, shorter one. */
@@ -53,9 +65,13 @@ async function runTests(args) {
   const [name, value] = mark.split('=');
   const colors = process.stderr.isTTY ? { FORCE_COLOR: '1' } : {};
   const limits = [`--timeout=${TEST_LIMIT_MS}`, `--max-concurrency=${TESTS_AT_A_TIME}`];
-  const runner = args.length > 0 ? args : [`--parallel=${FILES_AT_A_TIME}`];
+  const together = `--parallel=${FILES_AT_A_TIME}`;
+  const [all, long] = [args.length === 0, args[0] === '--long'];
+  const runner = all ? [together] : long ? [together, ...LONG] : args;
   // The browser's tests are `npm run e2e`: one after the other, with time limits of their own.
-  const others = args.some((arg) => arg.includes('web/e2e')) ? [] : ['--path-ignore-patterns=web/e2e/**'];
+  const elsewhere = args.some((arg) => arg.includes('web/e2e')) ? [] : ['web/e2e/**'];
+  if (all) elsewhere.push(...LONG);
+  const others = elsewhere.map((pattern) => `--path-ignore-patterns=${pattern}`);
   const child = spawn(findBun(), ['test', ...limits, ...others, ...runner], {
     cwd: root,
     env: { ...bunEnvironment(process.env), ...colors, [name]: value, HOLDFAST_TEST_SEED: seed },

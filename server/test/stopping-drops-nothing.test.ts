@@ -16,8 +16,8 @@ import { openSockets, openStream, type Viewer } from './stopping/viewers.ts';
 setDefaultTimeout(300_000);
 /** For what takes a second where nothing else runs. */
 const PATIENCE_MS = 60_000;
-/** A few with all the other tests; `npm run stops` plays twenty. */
-const ROUNDS = Number(process.env.HOLDFAST_TEST_STOPS || 5);
+/** `npm run stops` plays more. */
+const ROUNDS = Number(process.env.HOLDFAST_TEST_STOPS || 20);
 /** Services that stop at their own pace, beside each other: a stop under load takes four seconds, most of them waiting. */
 const LANES = 5;
 /** The longest rest of each. The last one's connection is idle for most of the time, and is to be asked to close like the others. */
