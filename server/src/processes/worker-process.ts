@@ -19,7 +19,8 @@ export class WorkerProcess {
   /** Told to stop: its end is no crash. */
   stopping = false;
   private readonly child: Bun.Subprocess<'ignore', number, number>;
-  private readonly waiting = new Map<number, (snapshot: MetricsSnapshot) => void>();
+  private readonly waiting = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>();
+  private isOver = false;
   private lastId = 0;
 
   constructor(command: readonly string[], environment: Readonly<Record<string, string>>, begin: Begin) {
@@ -37,6 +38,8 @@ export class WorkerProcess {
         else this.waiting.get(message.id)?.(message.snapshot);
       },
       onExit: (_child, code, signal) => {
+        this.isOver = true;
+        for (const answer of this.waiting.values()) answer(undefined);
         started.resolve({ kind: 'exited' });
         ended.resolve(signal === null ? `exited with code ${code}` : `was ended by signal ${signal}`);
       },
@@ -50,12 +53,12 @@ export class WorkerProcess {
 
   /** Its metrics, or undefined if it does not answer in time. */
   async collect(withStock: boolean): Promise<MetricsSnapshot | undefined> {
+    if (this.isOver) return undefined;
     const id = ++this.lastId;
     const answer = Promise.withResolvers<MetricsSnapshot | undefined>();
     const timer = setTimeout(() => answer.resolve(undefined), COLLECT_LIMIT_MS);
     this.waiting.set(id, answer.resolve);
     this.send({ type: 'collect', id, withStock });
-    void this.ended.then(() => answer.resolve(undefined));
     try {
       return await answer.promise;
     } finally {
