@@ -15,13 +15,14 @@ import { Ageing } from './ageing.ts';
 import { ALLOWANCE_MS, Answers, type Sorted, STALL_ALLOWANCE_MS, withAllowance } from './answers.ts';
 import { breakThings, type Fault } from './breakages.ts';
 import { Bystanders, type Watched } from './bystanders.ts';
-import { Deck } from './deck.ts';
+import { Deck, ENDS_PROCESSES } from './deck.ts';
 import { Floor } from './floor.ts';
 import { type LogFindings, readLog } from './log-lines.ts';
 import { Market, type MarketFigures } from './market.ts';
 import { MemoryWatch, type Series } from './memory-watch.ts';
 import type { SoakOptions } from './options.ts';
 import { SoakDiary } from './soak-diary.ts';
+import { Warmth } from './warmth.ts';
 import { Witness } from './witness.ts';
 
 export interface SoakResult {
@@ -83,6 +84,7 @@ export class Soak {
   private readonly broken: string[] = [];
   private readonly witness = new Witness();
   private readonly floor: Floor;
+  private readonly warmth: Warmth;
   private readonly memory: MemoryWatch;
   private readonly ageing: Ageing;
   private readonly startedMs = performance.now();
@@ -100,11 +102,9 @@ export class Soak {
     this.random = seededRandom(seed * 8191 + 0xfa017);
     this.deck = new Deck(this.random);
     const [place] = stage.places;
-    this.floor = new Floor(
-      `http://${place?.host}:${place?.port}`,
-      this.answers,
-      seededRandom(seed * 8191 + 0xf100),
-    );
+    const url = `http://${place?.host}:${place?.port}`;
+    this.floor = new Floor(url, this.answers, seededRandom(seed * 8191 + 0xf100));
+    this.warmth = new Warmth(url);
     this.memory = new MemoryWatch(stage, `http://127.0.0.1:${metricsPort}/metrics`);
     this.ageing = new Ageing(stage.sql(1), stage.redisClient());
   }
@@ -137,6 +137,7 @@ export class Soak {
     const loadedSinceMs = performance.now();
     this.endMs = loadedSinceMs + this.options.minutes * 60_000;
     market.begin();
+    this.warmth.fill();
     const bystanders = new Bystanders(floor);
     let act = await this.beginAct(market);
     await this.breakThingsIn(act);
@@ -150,7 +151,7 @@ export class Soak {
     const loadSeconds = (performance.now() - loadedSinceMs) / 1000;
     floor.close();
     await this.endAct(act);
-    await Promise.all([bystanders.gone(), market.gone()]);
+    await Promise.all([bystanders.gone(), market.gone(), this.warmth.stop()]);
     await this.memory.stop();
 
     for (const sentence of await stage.ask((sql) => market.check(sql))) this.broken.push(sentence);
@@ -231,6 +232,7 @@ export class Soak {
       if (this.leftMs < FAULT_AT_LEAST_MS) return;
       const kind = this.deck.next(1 - (endMs - performance.now()) / totalMs);
       const fault = await breakThings(kind, act, random, windows);
+      if (ENDS_PROCESSES.has(kind)) this.warmth.fill();
       this.faults.push(fault);
       this.say(`${this.clock(fault.fromMs)}  ${fault.about}: ${inWords(fault.recoveredMs)}`);
     }
