@@ -35,6 +35,7 @@ test('a-refusal-of-the-contract-needs-no-fault-and-only-where-it-belongs', () =>
   expect(sorted({ status: 201, code: '' })).toEqual(DONE);
   expect(sorted({ status: 409, code: 'insufficient-stock' })).toEqual(REFUSED);
   expect(sorted({ what: 'confirm', status: 409, code: 'insufficient-stock' })).toEqual(UNEXPLAINED);
+  expect(sorted({ what: 'reconcile', code: 'unavailable' })).toEqual(REFUSED);
 });
 
 test('no-fault-explains-a-500-a-broken-answer-or-a-wrong-refusal', () => {

@@ -50,6 +50,8 @@ const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   changeSale: ['sale-closed'],
   releaseForCustomer: ['reservation-expired', 'already-confirmed', 'confirm-in-progress'],
   race: ['race-running'],
+  // One at a time: whoever comes while another look goes on waits two seconds, and is told to come again (reservations/reconciler.ts).
+  reconcile: ['unavailable'],
 };
 /** Of what no answer came, or one that says: come again. */
 const PASSING: ReadonlySet<string> = new Set(['unavailable', 'network', 'timeout', 'no-answer']);
