@@ -59,6 +59,19 @@ describe('the image', () => {
     ])
       expect(`${file} ${admitted(file)}`).toBe(`${file} true`);
   });
+
+  test('is given each workspace, and whatever a configuration of its own sources extends', () => {
+    const admitted = admits(read('.dockerignore'));
+    const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
+    const needed = workspaces.flatMap((workspace) => {
+      const config = path.join(workspace, 'tsconfig.json');
+      if (!admitted(config) || !existsSync(path.join(root, config))) return [`${workspace}/package.json`];
+      const { extends: base } = JSON.parse(read(config)) as { extends?: string };
+      return [`${workspace}/package.json`, ...(base ? [path.join(workspace, base)] : [])];
+    });
+    expect(needed).toContain('tsconfig.json');
+    expect(needed.filter((file) => !admitted(file))).toEqual([]);
+  });
 });
 
 interface ComposeService {
