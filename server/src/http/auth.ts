@@ -2,8 +2,8 @@
 // verified tokens are kept: a hit costs a lookup instead of a signature check. Expiry is checked on every hit.
 import type { Access } from '@holdfast/contract/operation';
 import type { Refusal } from '@holdfast/contract/problems';
-import { LRUCache } from 'lru-cache';
 import type { Ids } from '../domain/ids.ts';
+import { RecentlyUsed } from '../domain/recently-used.ts';
 import type { Answer, Customer } from '../reservations/reservations.ts';
 import {
   type AuthConfig,
@@ -59,11 +59,7 @@ export function createGate(config: AuthConfig, ids: Ids, log: ErrorLog): Gate {
   const checker = createTokenChecker(config, (err) =>
     log.error({ err }, 'the JWKS cannot be fetched: new access tokens are answered 503 until it can'),
   );
-  const remembered = new LRUCache<string, Remembered>({
-    max: REMEMBERED_TOKENS,
-    maxSize: REMEMBERED_BYTES,
-    sizeCalculation: (_token, header) => header.length,
-  });
+  const remembered = new RecentlyUsed<Remembered>({ max: REMEMBERED_TOKENS, maxKeyLength: REMEMBERED_BYTES });
 
   const gate = (authorization: string | null, access: Access): Gated | Promise<Gated> => {
     if (access === 'public') return ANYONE;
