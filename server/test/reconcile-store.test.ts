@@ -6,6 +6,7 @@ import { shortId } from '../src/stock/records.ts';
 import {
   journaled,
   type ReconcileStage,
+  reconcilerOf,
   reconcileStage,
   type StagedSale,
   stagedSale,
@@ -215,6 +216,21 @@ test('a sale that is damaged again at once is rebuilt once, and then told', asyn
   expect(stage.rooms.logged).toContainEqual([
     'a damaged sale is not rebuilt',
     { sale: sale.saleNumber, why: 'it was rebuilt less than ten minutes ago, and is damaged again' },
+  ]);
+});
+
+test('in a rush a sale is held against its counters alone; at leisure everything is looked at again', async () => {
+  const { saleNumber } = await stagedSale(stage);
+  const reconciler = reconcilerOf(stage.rooms);
+  const depths: unknown[] = [];
+  for (const atLeisure of [false, false, true]) {
+    const { store, checked } = await reconciler.lookAt(saleNumber, atLeisure);
+    depths.push([store, checked.records > 0, checked.ledger]);
+  }
+  expect(depths).toEqual([
+    ['counters', false, false],
+    ['counters', false, false],
+    ['whole', true, true],
   ]);
 });
 

@@ -107,12 +107,12 @@ export class Reconciler implements ReconcileVerb {
     return new Map(INVARIANTS.map((invariant) => [invariant, found.get(invariant) ?? 0]));
   }
 
-  /** The worker's part: the counters and what is new, and as often as it may be everything. */
-  async lookAt(saleNumber: number): Promise<SaleFindings> {
+  /** The worker's part: the counters and what is new, and at leisure, as often as it may be, everything. */
+  async lookAt(saleNumber: number, atLeisure: boolean): Promise<SaleFindings> {
     const memory = this.memories.get(saleNumber) ?? FRESH;
     const beganAtMs = performance.now();
-    const through = beganAtMs >= memory.nextThroughAtMs;
-    const verify = beganAtMs >= memory.nextVerifyAtMs;
+    const through = atLeisure && beganAtMs >= memory.nextThroughAtMs;
+    const verify = atLeisure && beganAtMs >= memory.nextVerifyAtMs;
     const scope: Scope = {
       ...memory,
       through,

@@ -81,6 +81,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     journaledHere += count;
     journaled.inc(count);
   };
+  const leisure = new Leisure();
   const workers = [
     turn,
     leaseKeeper(gate, log),
@@ -91,10 +92,10 @@ export function startWorkers(options: WorkersOptions): Workers {
     resolver({ ...options, isOurTurn }),
     purge({ ...options, isOurTurn }),
     archivist({ ...options, isOurTurn }),
-    sealer({ ledger, log, isOurTurn, leisure: new Leisure(), onSealed: (rows) => sealed.inc(rows) }),
+    sealer({ ledger, log, isOurTurn, leisure, onSealed: (rows) => sealed.inc(rows) }),
     attemptsWriter({ attempts, ledger, log }),
     summariser({ ledger, log, isOurTurn, onSummarised: (rows) => summarised.inc(rows) }),
-    reconcilerWorker({ reconciler, gate, log, isOurTurn, onRound }),
+    reconcilerWorker({ reconciler, gate, log, isOurTurn, leisure, onRound }),
   ];
   for (const worker of workers) worker.start();
   return {

@@ -18,10 +18,10 @@ class Process {
   }
 }
 
-test('there is leisure from the start, and while customers leave half of a core', () => {
+test('there is leisure from the start, and while customers use a quarter of a core', () => {
   const process = new Process();
   expect(process.leisure.isNow).toBe(true);
-  expect(process.answers(100, 0.49)).toEqual(Array(100).fill(true));
+  expect(process.answers(100, 0.24)).toEqual(Array(100).fill(true));
 });
 
 test('a rush puts work off at once, and the first calm second brings it back', () => {

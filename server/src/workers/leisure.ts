@@ -3,7 +3,7 @@
 // work is done beside it.
 
 /** Of a core, all threads of the process: above it customers would wait for background work. */
-const BUSY = 0.5;
+const BUSY = 0.25;
 /** Between two measurements. */
 const SAMPLE_MS = 500;
 /** The longest that work is put off. */
