@@ -18,7 +18,7 @@ export interface Bounds {
 /** Of what changes something. */
 export const CHANGES: Bounds = { queueMs: 250, startPerSecond: 8_000, atLeast: 512, atMost: 4_000 };
 /** A confirm waits for a transaction of the ledger; the reserve before it has waited already. */
-export const CONFIRMS: Bounds = { queueMs: 100, startPerSecond: 3_000, atLeast: 192, atMost: 4_000 };
+export const CONFIRMS: Bounds = { queueMs: 80, startPerSecond: 3_000, atLeast: 256, atMost: 4_000 };
 /** Those who watch an item share looks at the stock, so thousands of them are answered together. */
 export const READS: Bounds = { queueMs: 500, startPerSecond: 24_000, atLeast: 2_000, atMost: 16_000 };
 

@@ -61,7 +61,7 @@ test('a-rush-that-comes-back-at-once-is-no-new-burst', () => {
 
 test('reserves-wait-outside-while-many-confirms-are-in-flight-and-confirms-come-in', () => {
   const { reserves, confirms, reads } = stage();
-  for (let i = 0; i < 300; i++) confirms.enter();
+  for (let i = 0; i < 256; i++) confirms.enter();
   expect([reserves.isShut, confirms.isShut, reads.isShut]).toEqual([true, false, false]);
   for (let i = 0; i < 10; i++) confirms.leave();
   expect(reserves.isShut).toBe(false);
