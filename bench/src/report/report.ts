@@ -74,6 +74,7 @@ const SERVED: readonly (readonly [label: string, prefix: string])[] = [
   ['… over 1,000 SKUs', 'skus.1000'],
   ['… by two processes', 'workers-2.reserve'],
   ['reserve → confirm pairs, one hot SKU', 'pairs'],
+  ['… by 256 customers at once', 'pairs-256'],
   ['… by two processes', 'workers-2.pairs'],
   ['sold-out refusals', 'sold-out'],
   ['last-item attempts', 'last-item'],
@@ -103,6 +104,8 @@ const TIMES: readonly (readonly [label: string, prefix: string])[] = [
   ['ticket sale: confirms', 'hot-sale.confirm'],
   ['ticket sale: refusals', 'hot-sale.refusal'],
   ['ticket sale: reads', 'hot-sale.read'],
+  ['overload: accepted reserves', 'overload.reserve'],
+  ['overload: confirms', 'overload.confirm'],
   ['mixed reads, closed loop: one item', 'reads.item'],
   ['mixed reads, closed loop: a page of 20 items', 'reads.page'],
   ['mixed reads, closed loop: their own reservations', 'reads.own'],
@@ -117,7 +120,7 @@ const TIME_COLUMNS: readonly Column[] = [
 ];
 
 const SINGLE: readonly (readonly [label: string, name: string, unit: Column[2]])[] = [
-  ['overload: pairs bought a second in closed loops, at best', 'overload.peakPerSecond', 'rate'],
+  ['overload: pairs bought a second in closed loops, at best', 'pairs.peakPerSecond', 'rate'],
   ['overload: pairs offered a second', 'overload.offeredPerSecond', 'rate'],
   ['overload: pairs bought a second', 'overload.goodputPerSecond', 'rate'],
   ['overload: told to come later', 'overload.refused', 'count'],

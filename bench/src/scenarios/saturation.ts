@@ -1,5 +1,13 @@
 // How many customers the service answers a second, in a closed loop.
-import { answeredWith, type Company, closed, MADE_PER_SECOND, reserves, turnedAway } from '../company.ts';
+import {
+  answeredWith,
+  CONNECTIONS,
+  type Company,
+  closed,
+  MADE_PER_SECOND,
+  reserves,
+  turnedAway,
+} from '../company.ts';
 import { countOf } from '../load/order.ts';
 import type { Fsync, Sale, Stage } from '../stage.ts';
 import { type Told, together, toldBy } from '../verify.ts';
@@ -8,6 +16,8 @@ import type { Scenario } from './scenario.ts';
 export const PLENTY = 10_000_000;
 const SHOPPERS_AN_ITEM = 64;
 const LAST_ITEMS_PER_SECOND = 100;
+/** A pair goes through five batches, one after the other: 128 customers fill none of them. More than 256 are turned away at times. */
+const CROWD = 256;
 
 /** Accepted reserves, noted under `name`. */
 export async function acceptedReserves(
@@ -51,15 +61,25 @@ export const pairs: Scenario = {
   title: 'Reserve → confirm, one hot SKU',
   inQuick: 'always',
   inFull: 'always',
-  play: (company) => reserveAndConfirm(company, company.stage, 'pairs'),
+  async play(company) {
+    await reserveAndConfirm(company, company.stage, 'pairs');
+    await reserveAndConfirm(company, company.stage, 'pairs-256', CROWD);
+    const { 'pairs.perSecond': few = 0, 'pairs-256.perSecond': many = 0 } = company.figures;
+    company.note('pairs.peakPerSecond', Math.max(few, many));
+  },
 };
 
-async function reserveAndConfirm(company: Company, stage: Stage, name: string): Promise<void> {
+async function reserveAndConfirm(
+  company: Company,
+  stage: Stage,
+  name: string,
+  customers = CONNECTIONS,
+): Promise<void> {
   const { seconds } = company.extent;
   await stage.fsync('always');
   const sale = await stage.sale(1, PLENTY);
   const visits = reserves(sale.skus, seconds, { confirms: true, perSecond: MADE_PER_SECOND.pairs });
-  const measured = await company.serve(stage, visits, closed(seconds));
+  const measured = await company.serve(stage, visits, closed(seconds, customers));
   answeredWith(measured.outcome, 'reserve', 201);
   answeredWith(measured.outcome, 'confirm', 200);
   company.noteServed(name, measured, 'pair', 200);
