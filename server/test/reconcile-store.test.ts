@@ -219,12 +219,12 @@ test('a sale that is damaged again at once is rebuilt once, and then told', asyn
   ]);
 });
 
-test('in a rush a sale is held against its counters alone; at leisure everything is looked at again', async () => {
+test('while the process is busy a sale is held against its counters alone; in a calm moment everything is looked at', async () => {
   const { saleNumber } = await stagedSale(stage);
   const reconciler = reconcilerOf(stage.rooms);
   const depths: unknown[] = [];
-  for (const atLeisure of [false, false, true]) {
-    const { store, checked } = await reconciler.lookAt(saleNumber, atLeisure);
+  for (const isCalm of [false, false, true]) {
+    const { store, checked } = await reconciler.lookAt(saleNumber, isCalm);
     depths.push([store, checked.records > 0, checked.ledger]);
   }
   expect(depths).toEqual([

@@ -193,7 +193,7 @@ describe('the sealer', () => {
     };
   }
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const leisure = { isNow: true };
+  const leisure = { isNow: true, isCalm: true };
 
   test('seals-a-page-of-each-chain-in-turn', async () => {
     const ledger = new ManyChains(3, 2);
@@ -238,12 +238,38 @@ describe('the sealer', () => {
     expect(ledger.served).toEqual([]);
   });
 
+  test('pauses-after-each-page-while-the-process-is-busy', async () => {
+    const begun: number[] = [];
+    const took = 20;
+    const ledger = new ManyChains(2, 4, async () => {
+      begun.push(performance.now());
+      await Bun.sleep(took);
+      return {};
+    });
+    const busy = { isNow: true, isCalm: false };
+    const worker = sealer({
+      ledger,
+      isOurTurn: () => true,
+      leisure: busy,
+      log: silent,
+      onSealed: () => undefined,
+    });
+    worker.start();
+    await until('all is sealed', () => ledger.served.length === 8);
+    await worker.stop();
+    const gaps = begun.slice(1).map((at, i) => at - (begun[i] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThan(3.5 * took);
+  });
+
   test('seals-a-page-a-run-in-a-rush-and-the-rest-after-it', async () => {
     const ledger = new ManyChains(2, 5);
     let looks = 0;
     const rushes = {
       get isNow() {
         looks += 1;
+        return looks > 2;
+      },
+      get isCalm() {
         return looks > 2;
       },
     };

@@ -19,8 +19,11 @@ const THROUGH_SHARE = 20;
 /** The sums over a sale's whole ledger likewise: a big sale's take seconds, of one core of PostgreSQL. */
 const VERIFY_EVERY_MS = 60_000;
 const VERIFY_SHARE = 50;
-/** After each page, so that a look takes a small part of Redis and of this process. */
+/** While customers keep the process busy, both wait for a calm moment, so long at most. */
+const BUSY_PATIENCE_MS = 10 * 60_000;
+/** After each page, so that a look takes a small part of Redis and of this process; a smaller one of a process that is busy. */
 const PAUSE_MS = 4;
+const BUSY_PAUSE_MS = 20;
 /** Somebody waits. Still more than a millisecond: each page of counters sets the sale's clock on by one. */
 const PAUSE_BY_HAND_MS = 2;
 /** Of one sale in one round of the worker: 1,200 transitions a second; what a rush leaves is looked at after it. */
@@ -70,13 +73,16 @@ interface Memory extends Pick<Scope, 'transitionsAfter' | 'sealsAfter'> {
   readonly nextVerifyAtMs: number;
 }
 
-const FRESH: Memory = {
-  transitionsAfter: null,
-  sealsAfter: { l: 0, r: 0 },
-  round: 0,
-  nextThroughAtMs: 0,
-  nextVerifyAtMs: 0,
-};
+/** Of a sale that was never looked at: all of it is due. */
+function freshAt(nowMs: number): Memory {
+  return {
+    transitionsAfter: null,
+    sealsAfter: { l: 0, r: 0 },
+    round: 0,
+    nextThroughAtMs: nowMs,
+    nextVerifyAtMs: nowMs,
+  };
+}
 
 export interface ReconcilerOptions extends ReconcileParts {
   readonly onRepaired: (what: 'rebuild' | 'expire') => void;
@@ -107,19 +113,20 @@ export class Reconciler implements ReconcileVerb {
     return new Map(INVARIANTS.map((invariant) => [invariant, found.get(invariant) ?? 0]));
   }
 
-  /** The worker's part: the counters and what is new, and at leisure, as often as it may be, everything. */
-  async lookAt(saleNumber: number, atLeisure: boolean): Promise<SaleFindings> {
-    const memory = this.memories.get(saleNumber) ?? FRESH;
+  /** The worker's part: the counters and what is new; and as often as it may be, in a calm moment, everything. */
+  async lookAt(saleNumber: number, isCalm: boolean): Promise<SaleFindings> {
     const beganAtMs = performance.now();
-    const through = atLeisure && beganAtMs >= memory.nextThroughAtMs;
-    const verify = atLeisure && beganAtMs >= memory.nextVerifyAtMs;
+    const memory = this.memories.get(saleNumber) ?? freshAt(beganAtMs);
+    const dueAtMs = beganAtMs - (isCalm ? 0 : BUSY_PATIENCE_MS);
+    const through = dueAtMs >= memory.nextThroughAtMs;
+    const verify = dueAtMs >= memory.nextVerifyAtMs;
     const scope: Scope = {
       ...memory,
       through,
       verify,
       transitionPages: TRANSITION_PAGES,
       seals: SEALS,
-      pace: () => this.pause(PAUSE_MS),
+      pace: () => this.pause(isCalm ? PAUSE_MS : BUSY_PAUSE_MS),
     };
     const findings = await reconcileSale(this.options, saleNumber, scope);
     const endedAtMs = performance.now();
@@ -200,7 +207,7 @@ export class Reconciler implements ReconcileVerb {
       const sale = await this.options.ledger.saleByNumber(saleNumber);
       if (!sale) continue;
       const findings = await reconcileSale(this.options, saleNumber, {
-        ...FRESH,
+        ...freshAt(performance.now()),
         through: true,
         verify: true,
         transitionPages: TRANSITION_PAGES_BY_HAND,

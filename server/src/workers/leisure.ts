@@ -33,6 +33,12 @@ export class Leisure {
     this.calmSinceMs = this.sample.atMs;
   }
 
+  /** The process leaves most of its core to spare. */
+  get isCalm(): boolean {
+    this.look();
+    return !this.isBusy;
+  }
+
   /** False in a rush, for a minute at most. */
   get isNow(): boolean {
     this.look();

@@ -4,8 +4,8 @@
 // Each sale's counters about every five seconds: one call of Redis below a millisecond, a handful of statements below ten. Each
 // record, index entry and customer at most once a minute and for at most a twentieth of the time, in pages below a
 // millisecond with pauses of four between: 10⁴ live reservations take a second, 0.2 s of it Redis; 10⁶ two minutes, and so are
-// looked through every forty. The sums over a sale's whole ledger at most once a minute and a fiftieth of the time. In a rush
-// (leisure.ts) there are the counters alone: a new sale would be looked through in its first seconds.
+// looked through every forty. The sums over a sale's whole ledger at most once a minute and a fiftieth of the time. While the
+// process is busy (leisure.ts) there are the counters alone, for ten minutes at most: a new sale would be looked through in its first seconds.
 import type { LineageGate } from '../reservations/gate.ts';
 import type { Reconciler } from '../reservations/reconciler.ts';
 import type { Leisure } from './leisure.ts';
@@ -21,7 +21,7 @@ export interface ReconcilerWorkerOptions {
   readonly reconciler: Pick<Reconciler, 'lookAt'>;
   readonly gate: Pick<LineageGate, 'watches'>;
   readonly isOurTurn: () => boolean;
-  readonly leisure: Pick<Leisure, 'isNow'>;
+  readonly leisure: Pick<Leisure, 'isCalm'>;
   readonly log: WorkerLog;
   /** All sales were looked at since this was called last. */
   readonly onRound: () => void;
@@ -33,13 +33,13 @@ export function reconcilerWorker(options: ReconcilerWorkerOptions): Worker {
   const { reconciler, gate, isOurTurn, leisure, log, onRound, everyMs = RECONCILE_EVERY_MS } = options;
   /** Still to be looked at before all have been. */
   let waiting: number[] = [];
-  const round = async (atLeisure: boolean) => {
+  const round = async (isCalm: boolean) => {
     const endMs = performance.now() + ROUND_MS;
     const failures: unknown[] = [];
     if (waiting.length === 0) waiting = [...gate.watches.keys()].sort((a, b) => a - b);
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
-        await reconciler.lookAt(next, atLeisure);
+        await reconciler.lookAt(next, isCalm);
       } catch (error) {
         if (failures.push(error) === MAX_FAILURES) break;
       }
@@ -54,8 +54,8 @@ export function reconcilerWorker(options: ReconcilerWorkerOptions): Worker {
     log,
     run: async () => {
       // Asked in any case: it measures from one time to the next.
-      const atLeisure = leisure.isNow;
-      if (isOurTurn()) await round(atLeisure);
+      const { isCalm } = leisure;
+      if (isOurTurn()) await round(isCalm);
     },
   });
 }
