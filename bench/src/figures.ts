@@ -147,6 +147,15 @@ export const GOALS: readonly Goal[] = [
     of: ratio('growth.100000.cpu', 'growth.1000.cpu'),
   },
   {
+    row: '— with 300,000 resolved that day ÷ with none',
+    how: 'CPU of service + Redis + PostgreSQL',
+    better: 'less',
+    must: 1.2,
+    aim: 1.05,
+    unit: '×',
+    of: ratio('resolved.after.cpu', 'resolved.before.cpu'),
+  },
+  {
     row: 'Redis bytes a live reservation without the stream',
     how: 'keys of the sale, without rate windows, which last two minutes',
     better: 'less',

@@ -18,6 +18,8 @@ export type Visits =
       readonly confirms: boolean;
       /** When all of them are to end, instead of after the sale's own time. Ms since 1970. */
       readonly expireAtMs?: number;
+      /** How long each is to last, instead of that; two digits. */
+      readonly ttlSeconds?: number;
     }
   /** Readers: an item, a page of items, their own reservations. */
   | {

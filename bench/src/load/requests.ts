@@ -70,12 +70,13 @@ function buyers(
   atMs: Float64Array | undefined,
 ): Script {
   const { skus, choice, confirms, expireAtMs } = visits;
+  const ttlSeconds = expireAtMs === undefined ? visits.ttlSeconds : TTL.max;
   const count = atMs?.length ?? visits.count;
   const random = seededRandom(seed);
   const desk = new Desk(seed);
   for (let i = 0; i < count; i++) {
     const chosen = choice.by === 'any' ? random() * skus.length : i / choice.each;
-    desk.add(i, skus[Math.floor(chosen) % skus.length] as string, confirms, expireAtMs !== undefined);
+    desk.add(i, skus[Math.floor(chosen) % skus.length] as string, confirms, ttlSeconds);
   }
   const kind: VisitKind = confirms ? 'pair' : 'reserve';
   return {
@@ -122,7 +123,7 @@ function ticketSale(visits: Extract<Visits, { kind: 'hot-sale' }>, seed: number)
   const desk = new Desk(seed);
   const look = new Requests();
   look.add(get(`/api/v1/inventory/${visits.sku}`));
-  for (const [i] of kinds.entries()) desk.add(i, visits.sku, true, false);
+  for (const [i] of kinds.entries()) desk.add(i, visits.sku, true, undefined);
   return {
     count: kinds.length,
     kinds,
@@ -140,9 +141,9 @@ class Desk {
 
   constructor(private readonly seed: number) {}
 
-  add(index: number, sku: string, confirms: boolean, saysHowLong: boolean): void {
+  add(index: number, sku: string, confirms: boolean, ttlSeconds: number | undefined): void {
     const bearer = token(customer(this.seed, index));
-    const body = `{"sku":"${sku}","quantity":1${saysHowLong ? `,"ttl_seconds":${TTL.max}` : ''}}`;
+    const body = `{"sku":"${sku}","quantity":1${ttlSeconds === undefined ? '' : `,"ttl_seconds":${ttlSeconds}`}}`;
     this.reserves.add(
       post('/api/v1/inventory/reserve', bearer, body, `Idempotency-Key: key-${this.seed}-${index}\r\n`),
     );

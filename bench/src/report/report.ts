@@ -82,6 +82,9 @@ const SERVED: readonly (readonly [label: string, prefix: string])[] = [
   ['with 10³ live', 'growth.1000'],
   ['with 10⁵ live', 'growth.100000'],
   ['with 10⁶ live', 'growth.1000000'],
+  ['with none resolved that day', 'resolved.before'],
+  ['with 300,000 resolved that day', 'resolved.after'],
+  ['retries of resolved ones', 'resolved.retries'],
 ];
 
 const COMPARED: readonly (readonly [label: string, prefix: string])[] = [
@@ -131,6 +134,7 @@ const SINGLE: readonly (readonly [label: string, name: string, unit: Column[2]])
   ['ticket sale: told to come later', 'hot-sale.turnedAway', 'count'],
   ['ticket sale: cores that service and stores used', 'hot-sale.cores', 'share'],
   ['Redis bytes a live reservation', 'growth.bytesLive', 'B'],
+  ['Redis bytes a resolved one, kept for a day', 'resolved.bytes', 'B'],
   ['journal: load, a second', 'journal.perSecond', 'rate'],
   ['journal: transitions that waited for PostgreSQL, 5 s away', 'journal.behindAtMost', 'count'],
   ['journal: ms after its return until it was less than a second behind', 'journal.backMs', 'count'],

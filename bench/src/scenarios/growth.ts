@@ -51,12 +51,17 @@ export const growth: Scenario = {
     }),
 };
 
-async function reserveSome(company: Company, stage: Stage, sale: Sale, count: number): Promise<Measured> {
+export async function reserveSome(
+  company: Company,
+  stage: Stage,
+  sale: Sale,
+  count: number,
+): Promise<Measured> {
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
 }
 
 /** All keys of a sale but the stream, which empties, and the rate windows, which last two minutes. */
-async function bytesOf({ store }: Stage, { number }: Sale): Promise<number> {
+export async function bytesOf({ store }: Stage, { number }: Sale): Promise<number> {
   let bytes = 0;
   for (const name of ['stock', 'res', 'dead', 'pinned', 'done', 'cust', 'meta'] as const)
     bytes += Number(await store.call('MEMORY', 'USAGE', saleKey(number, name), 'SAMPLES', SAMPLES));

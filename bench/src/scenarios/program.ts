@@ -5,6 +5,7 @@ import { expiry, growth, memory } from './growth.ts';
 import { journal } from './journal.ts';
 import { live } from './live.ts';
 import { latency, overload, replay } from './open-model.ts';
+import { resolved } from './resolved.ts';
 import {
   lastItem,
   pairs,
@@ -39,6 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
   twoProcesses,
   journal,
   growth,
+  resolved,
   expiry,
   memory,
 ];
