@@ -6,7 +6,7 @@ import type { Outcome } from '../load/order.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
 import { open, visitsOf } from './open-model.ts';
-import { PLENTY, warmUp } from './saturation.ts';
+import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const LEVELS = [1_000, 100_000, 1_000_000];
@@ -24,9 +24,7 @@ export const growth: Scenario = {
   inFull: 'once',
   apart: true,
   play: (company) =>
-    company.elsewhere({}, async (stage) => {
-      await warmUp(company, stage);
-      const sale = await stage.sale(1, PLENTY);
+    apart(company, async (stage, sale) => {
       const told: Told[] = [];
       let live = 0;
       for (const level of LEVELS.filter((each) => each <= company.extent.liveMax)) {
@@ -42,8 +40,7 @@ export const growth: Scenario = {
         const made = answeredWith(measured.outcome, 'reserve', 201);
         live += made;
         company.noteCpu(`growth.${level}`, measured, made);
-        const { service, redis, postgres } = measured.cpuMs;
-        if (CAN_READ_CPU) company.note(`growth.${level}.cpu`, ((service + redis + postgres) * 1_000) / made);
+        noteWholeCpu(company, `growth.${level}`, measured, made);
         company.note(`growth.${level}.perSecond`, made / measured.outcome.seconds);
       }
       await company.settle(stage, sale, together(told));
@@ -58,6 +55,12 @@ export async function reserveSome(
   count: number,
 ): Promise<Measured> {
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
+}
+
+/** CPU a reservation in µs, of all parts together. */
+export function noteWholeCpu(company: Company, name: string, { cpuMs }: Measured, made: number): void {
+  const { service, redis, postgres } = cpuMs;
+  if (CAN_READ_CPU) company.note(`${name}.cpu`, ((service + redis + postgres) * 1_000) / made);
 }
 
 /** All keys of a sale but the stream, which empties, and the rate windows, which last two minutes. */
@@ -83,9 +86,7 @@ export const expiry: Scenario = {
   inFull: 'once',
   apart: true,
   play: (company) =>
-    company.elsewhere({}, async (stage) => {
-      await warmUp(company, stage);
-      const sale = await stage.sale(1, PLENTY);
+    apart(company, async (stage, sale) => {
       const expireAtMs = Date.now() + EXPIRE_AFTER_MS;
       const fill = { ...visitsOf(sale.skus, false), count: EXPIRING, expireAtMs };
       const filled = await company.serve(stage, fill, closed(EXPIRE_AFTER_MS / 2_000));
@@ -124,9 +125,7 @@ export const memory: Scenario = {
   inFull: 'once',
   apart: true,
   play: (company) =>
-    company.elsewhere({}, async (stage) => {
-      await warmUp(company, stage);
-      const sale = await stage.sale(1, PLENTY);
+    apart(company, async (stage, sale) => {
       const [worker] = workersOf(stage.service.pid);
       if (worker === undefined) return; // No /proc here.
       const most = await company.serve(stage, visitsOf(sale.skus, false), closed(SATURATION_SECONDS));

@@ -5,7 +5,7 @@ import { Times } from '../percentiles.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, together, toldBy } from '../verify.ts';
 import { open, visitsOf } from './open-model.ts';
-import { PLENTY, warmUp } from './saturation.ts';
+import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const SHARE = 0.7;
@@ -27,9 +27,7 @@ export const journal: Scenario = {
   inFull: 'once',
   apart: true,
   play: (company) =>
-    company.elsewhere({}, async (stage) => {
-      await warmUp(company, stage);
-      const sale = await stage.sale(1, PLENTY);
+    apart(company, async (stage, sale) => {
       const visits = visitsOf(sale.skus, false);
       const most = await company.serve(stage, visits, closed(SATURATION_SECONDS));
       const perSecond = (answeredWith(most.outcome, 'reserve', 201) / most.outcome.seconds) * SHARE;

@@ -5,9 +5,9 @@ import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, type Company, closed, type Measured } from '../company.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { bytesOf, reserveSome } from './growth.ts';
+import { bytesOf, noteWholeCpu, reserveSome } from './growth.ts';
 import { visitsOf } from './open-model.ts';
-import { PLENTY, warmUp } from './saturation.ts';
+import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const RESOLVED = 300_000;
@@ -26,9 +26,7 @@ export const resolved: Scenario = {
   inFull: 'once',
   apart: true,
   play: (company) =>
-    company.elsewhere({}, async (stage) => {
-      await warmUp(company, stage);
-      const sale = await stage.sale(1, PLENTY);
+    apart(company, async (stage, sale) => {
       const told: Told[] = [];
       const measure = async (name: string) => {
         const measured = await reserveSome(company, stage, sale, MEASURED);
@@ -60,8 +58,7 @@ export const resolved: Scenario = {
 /** How many were answered 201. */
 function noteCost(company: Company, name: string, measured: Measured): number {
   const made = company.noteServed(name, measured, 'reserve', 201);
-  const { service, redis, postgres } = measured.cpuMs;
-  company.note(`${name}.cpu`, ((service + redis + postgres) * 1_000) / made);
+  noteWholeCpu(company, name, measured, made);
   return made;
 }
 

@@ -194,3 +194,14 @@ export async function warmUp(company: Company, stage: Stage): Promise<void> {
   }
   await company.settle(stage, sale, together(told));
 }
+
+/** On a stage of its own, warm, with one item that nobody sells out: what leaves much behind for a service to clear away. */
+export async function apart(
+  company: Company,
+  play: (stage: Stage, sale: Sale) => Promise<void>,
+): Promise<void> {
+  await company.elsewhere({}, async (stage) => {
+    await warmUp(company, stage);
+    await play(stage, await stage.sale(1, PLENTY));
+  });
+}
