@@ -18,7 +18,7 @@ class Process {
   }
 }
 
-test('there is leisure from the start, and while customers use a quarter of a core', () => {
+test('there is leisure from the start, and while customers use less than a quarter of a core', () => {
   const process = new Process();
   expect(process.leisure.isNow).toBe(true);
   expect(process.answers(100, 0.24)).toEqual(Array(100).fill(true));
@@ -50,4 +50,13 @@ test('who asks again within half a second is told the same', () => {
   process.answers(2, 1);
   process.atMs += 400; // with no processor time: half a second would have been calm
   expect(process.leisure.isNow).toBe(false);
+});
+
+test('what lasts longer than a rush leaves leisure, and is not calm', () => {
+  const process = new Process();
+  expect(process.leisure.isCalm).toBe(true);
+  process.answers(90, 0.5);
+  expect([process.leisure.isNow, process.leisure.isCalm]).toEqual([true, false]);
+  process.answers(1, 0.1);
+  expect([process.leisure.isNow, process.leisure.isCalm]).toEqual([true, true]);
 });

@@ -52,6 +52,7 @@ export function sealer(options: SealerOptions): Worker {
     while (unsealed.length > 0) {
       const busy: Chain[] = [];
       for (const chain of unsealed) {
+        if (isStopping()) return;
         const beganAtMs = performance.now();
         const { rows, more, stop } = await options.ledger.sealNext(chain);
         if (rows > 0) options.onSealed(rows);
@@ -60,7 +61,7 @@ export function sealer(options: SealerOptions): Worker {
         lastServed = nameOf(chain);
         const endedAtMs = performance.now();
         const pauseMs = pause * (endedAtMs - beganAtMs);
-        if (endedAtMs + pauseMs >= endMs || isStopping()) return;
+        if (endedAtMs + pauseMs >= endMs) return;
         if (pauseMs > 0) await Bun.sleep(pauseMs);
       }
       unsealed = busy;
