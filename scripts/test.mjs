@@ -22,13 +22,24 @@ const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
 /** Left to `npm run test:long`, so that the others stay within eight minutes on two cores; by name they run like any other. */
 const LONG = [
   'bench/test/a-broken-run-has-no-result.test.ts',
+  'cli/test/no-secret-is-shown.test.ts',
   'cli/test/race-sees.test.ts',
   'server/test/a-backup-brings-everything-back.test.ts',
   'server/test/a-dump-or-a-copied-folder-is-a-backup.test.ts',
   'server/test/analytics-stay-fast.test.ts',
+  'server/test/embedded-crash.test.ts',
+  'server/test/fuzz.test.ts',
+  'server/test/hostile-secrets.test.ts',
   'server/test/hostile-slow.test.ts',
+  'server/test/limits-settings.test.ts',
+  'server/test/live-slow-readers.test.ts',
+  'server/test/live-stops-and-silence.test.ts',
+  'server/test/redis-user-has-only-what-it-needs.test.ts',
+  'server/test/starts-only-on-stores-that-keep.test.ts',
   'server/test/stopping-drops-nothing.test.ts',
   'server/test/stores-over-tls.test.ts',
+  'server/test/the-service-cannot-rewrite-the-journal.test.ts',
+  'server/test/tokens-rotation.test.ts',
 ];
 /** Of a file whose tests say that they may run together. */
 const TESTS_AT_A_TIME = 4;

@@ -153,7 +153,7 @@ export const RESERVING: readonly Mutation[] = [
   {
     guard: 'due reservations freed before stock is looked at',
     file: `${LUA}/55-reserve.lua`,
-    find: 'local _, more_due = sweep(sale, SWEEP_IN_RESERVE)',
+    find: 'local _, more_due = sweep(sale, counted and SWEEP_IN_RESERVE or SWEEP_FIRST)',
     put: 'local more_due = false',
     test: HOLDS.conformance,
   },

@@ -27,7 +27,7 @@
 -- Common arguments: ARGV[1] epoch, ARGV[2] clock in ms or "". Replies: {"OK", now, …} or {"NOT_READY", why}.
 -- Reservation and customer names are 22 base64url characters; SKUs hold no space, "*" or ",".
 
-local VERSION = 5
+local VERSION = 6
 
 local STOCK, RES, DEAD, PINNED, DONE, CUST, EVENTS, META, WIN0 = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local KEY_COUNT = 10
@@ -35,7 +35,8 @@ local KEY_COUNT = 10
 local MINUTE_MS = 60000
 local PIN_MIN_MS = 30000 -- a confirm gets at least this long before the resolver looks at it
 local REPLAY_KEPT_MS = 86400000 -- resolved reservations answer replays for 24 h
-local SWEEP_IN_RESERVE = 256 -- due reservations one reserve call frees before it decides
+local SWEEP_FIRST = 16 -- due reservations one reserve call frees before it decides
+local SWEEP_IN_RESERVE = 256 -- and one that was short without the units of others that are due
 local SWEEP_LINES = 1000 -- and the lines among them: carts have up to 20
 local STREAM_CAP = 200000 -- transitions waiting for the ledger writer past which reserve stops
 local UNPACK_MAX = 2000 -- elements one redis.call takes; 8,000 overflow the C stack

@@ -132,8 +132,9 @@ end
 local function reserve(keys, args)
   local sale, no = enter(keys, args)
   if not sale then return no end
-  local _, more_due = sweep(sale, SWEEP_IN_RESERVE)
   local most, most_address, counted = tonumber(args[3]), tonumber(args[4]), args[5] == '1'
+  -- Freeing many is the expiry worker's work, and a batch that can do without their units does not wait for it.
+  local _, more_due = sweep(sale, counted and SWEEP_IN_RESERVE or SWEEP_FIRST)
   local n, b, r = tonumber(args[6]), tonumber(args[7]), tonumber(args[8])
   local bodies, skus = read_bodies(sale, args, b)
   local runs = FIRST_BODY + b * BODY_ARGS

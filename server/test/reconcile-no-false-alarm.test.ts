@@ -91,7 +91,7 @@ test(`no false alarm in ${OPERATIONS} random operations (HOLDFAST_TEST_SEED=${se
   });
 
   const found: unknown[] = [];
-  const reconciler = reconcilerOf(rooms, (what) => found.push(what));
+  const reconciler = reconcilerOf(rooms, { onRepaired: (what) => found.push(what) });
   let looks = 0;
   let runs = 0;
   const firstLooks = async () => {

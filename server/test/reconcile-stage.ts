@@ -1,7 +1,7 @@
 // Rooms with a reconciler, workers that keep leases and journal going, and somebody who damages a sale past every guard.
 import { randomUUID } from 'node:crypto';
 import { SQL } from 'bun';
-import { Reconciler, type SaleReport } from '../src/reservations/reconciler.ts';
+import { Reconciler, type ReconcilerOptions, type SaleReport } from '../src/reservations/reconciler.ts';
 import type { Customer } from '../src/reservations/reservations.ts';
 import { type SaleKeyName, saleKey } from '../src/stock/keys.ts';
 import { leaseKeeper } from '../src/workers/lease-keeper.ts';
@@ -62,7 +62,7 @@ export async function reconcileStage(
     sql,
     repairs,
     run: async ({ saleId }) => {
-      const reconciler = reconcilerOf(rooms, (what) => repairs.push(what));
+      const reconciler = reconcilerOf(rooms, { onRepaired: (what) => repairs.push(what) });
       for (let cursor: string | null = null; ; ) {
         const answer = await reconciler.reconcile(saleId, cursor);
         if (!answer.ok) throw new Error(answer.refusal.detail);
@@ -93,11 +93,11 @@ const quiet = { info() {}, warn() {}, error() {} };
 
 export function reconcilerOf(
   { redis, ledger, gate, channels, logged }: Rooms,
-  onRepaired: (what: 'rebuild' | 'expire') => void = () => undefined,
+  options: Partial<Pick<ReconcilerOptions, 'onRepaired' | 'clock'>> = {},
 ): Reconciler {
   const note = (fields: object, message: string) => void logged.push([message, fields]);
   const log = { info: note, warn: note, error: note };
-  return new Reconciler({ redis, ledger, gate, channels, log, onRepaired });
+  return new Reconciler({ redis, ledger, gate, channels, log, onRepaired: () => undefined, ...options });
 }
 
 export async function stagedSale({ rooms }: ReconcileStage): Promise<StagedSale> {

@@ -219,19 +219,22 @@ test('a sale that is damaged again at once is rebuilt once, and then told', asyn
   ]);
 });
 
-test('while the process is busy a sale is held against its counters alone; in a calm moment everything is looked at', async () => {
+test('while the process is busy a sale is held against its counters alone; in a calm moment, and after ten minutes, everything is looked at', async () => {
   const { saleNumber } = await stagedSale(stage);
-  const reconciler = reconcilerOf(stage.rooms);
-  const depths: unknown[] = [];
-  for (const isCalm of [false, false, true]) {
+  let nowMs = 0;
+  const reconciler = reconcilerOf(stage.rooms, { clock: () => nowMs });
+  const lookAfter = async (minutes: number, isCalm: boolean): Promise<unknown[]> => {
+    nowMs += minutes * 60_000;
     const { store, checked } = await reconciler.lookAt(saleNumber, isCalm);
-    depths.push([store, checked.records > 0, checked.ledger]);
-  }
-  expect(depths).toEqual([
-    ['counters', false, false],
-    ['counters', false, false],
-    ['whole', true, true],
-  ]);
+    return [store, checked.records > 0, checked.ledger];
+  };
+  const counters = ['counters', false, false];
+  const everything = ['whole', true, true];
+  expect(await lookAfter(0, false)).toEqual(counters);
+  expect(await lookAfter(0, true)).toEqual(everything);
+  // From the minute that lies between two in any case.
+  expect(await lookAfter(10.9, false)).toEqual(counters);
+  expect(await lookAfter(0.2, false)).toEqual(everything);
 });
 
 test('what customers hold above the cap (I4) is told: a rebuild would not change it', async () => {

@@ -131,6 +131,7 @@ const SINGLE: readonly (readonly [label: string, name: string, unit: Column[2]])
   ['overload: no connection free until the end', 'overload.notSent', 'count'],
   ['overload: left to the resolver', 'overload.pinned', 'count'],
   ['overload: ms until the journal had everything', 'overload.caughtUpMs', 'count'],
+  ['10⁵ expiring: ms until the last was free', 'expiry.freedMs', 'count'],
   ['ticket sale: told to come later', 'hot-sale.turnedAway', 'count'],
   ['ticket sale: cores that service and stores used', 'hot-sale.cores', 'share'],
   ['Redis bytes a live reservation', 'growth.bytesLive', 'B'],

@@ -1,5 +1,6 @@
 // What many live reservations cost, and what it is like when very many of them end at once. Each on a stage of its own.
 import { saleKey } from '../../../server/src/stock/keys.ts';
+import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, type Company, closed, type Measured } from '../company.ts';
 import { CAN_READ_CPU, residentBytes, workersOf } from '../cpu-time.ts';
 import type { Outcome } from '../load/order.ts';
@@ -78,6 +79,7 @@ const SHARE = 0.3;
 const AROUND_SECONDS = 3;
 const BEFORE_MS = 500;
 const CONNECTIONS = 500;
+const FREE_WITHIN_MS = 30_000;
 
 export const expiry: Scenario = {
   name: 'expiry',
@@ -95,7 +97,11 @@ export const expiry: Scenario = {
       const visits = visitsOf(sale.skus, false);
       const normal = await company.serve(stage, visits, around());
       const moment = Bun.sleep(expireAtMs - BEFORE_MS - Date.now());
-      const during = await company.serve(stage, visits, around(), moment);
+      const [during, freedMs] = await Promise.all([
+        company.serve(stage, visits, around(), moment),
+        moment.then(() => allFree(stage, sale, expireAtMs)),
+      ]);
+      company.note('expiry.freedMs', freedMs);
       for (const [name, { outcome }] of [
         ['normal', normal],
         ['during', during],
@@ -105,6 +111,14 @@ export const expiry: Scenario = {
       await company.settle(stage, sale, told);
     }),
 };
+
+/** @returns how long after their moment the last of them was free, ms */
+async function allFree({ store }: Stage, { number }: Sale, expireAtMs: number): Promise<number> {
+  const dueByMs = expireAtMs + 1_000;
+  const left = () => store.call('ZCOUNT', saleKey(number, 'dead'), '-inf', dueByMs);
+  await until('all that were due are free', async () => Number(await left()) === 0, FREE_WITHIN_MS);
+  return Date.now() - expireAtMs;
+}
 
 function timesOf(outcome: Outcome) {
   const times = outcome.answers['reserve 201'];

@@ -26,6 +26,7 @@ import {
   type SaleStore,
   STREAM_CAP,
   type StockSnapshot,
+  SWEEP_FIRST,
   SWEEP_IN_RESERVE,
   type Transition,
 } from './sale-store.ts';
@@ -56,7 +57,7 @@ export class SaleModel implements SaleStore {
 
   async reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]> {
     const nowMs = this.tick();
-    this.books.expireDue(SWEEP_IN_RESERVE, nowMs);
+    this.books.expireDue(SWEEP_FIRST, nowMs);
     return commands.map((command) => this.reserveOne(command, limits, nowMs));
   }
 

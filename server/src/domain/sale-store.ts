@@ -213,7 +213,10 @@ export class StockNotAsked extends StockUnavailable {
 }
 
 export interface SaleStore {
-  /** Checks in this order: cooldown, rate windows, replay, sale window, cap, stock; due reservations are expired first. */
+  /**
+   * Checks in this order: cooldown, rate windows, replay, sale window, cap, stock. Nobody is refused by cap or stock before all
+   * due reservations are expired.
+   */
   reserve(commands: readonly ReserveCommand[], limits: ReserveLimits): Promise<ReserveReply[]>;
   /** Confirm, step 1: active → confirming, or a confirming one again; attempts + 1. */
   pin(refs: readonly ReservationRef[]): Promise<PinReply[]>;
@@ -258,6 +261,8 @@ export const PEND_MS = 30_000;
 export const REPLAY_KEPT_MS = 24 * 60 * 60 * 1000;
 export const WINDOW_MS = 60_000;
 /** Most due reservations one reserve call expires before it decides (the library stops earlier at 1,000 lines of carts). */
+export const SWEEP_FIRST = 16;
+/** The same for one that was short without the units of others that are due, and for a pend. */
 export const SWEEP_IN_RESERVE = 256;
 /** Transitions waiting in the stream past which reserve answers `backlogged`. */
 export const STREAM_CAP = 200_000;

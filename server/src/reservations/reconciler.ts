@@ -86,6 +86,8 @@ function freshAt(nowMs: number): Memory {
 
 export interface ReconcilerOptions extends ReconcileParts {
   readonly onRepaired: (what: 'rebuild' | 'expire') => void;
+  /** By which it tells what is due, in ms; goes on evenly. */
+  readonly clock?: () => number;
 }
 
 export class Reconciler implements ReconcileVerb {
@@ -94,11 +96,15 @@ export class Reconciler implements ReconcileVerb {
   private run: Run | null = null;
   private stopped = false;
 
-  constructor(private readonly options: ReconcilerOptions) {}
+  private readonly clock: () => number;
+
+  constructor(private readonly options: ReconcilerOptions) {
+    this.clock = options.clock ?? (() => performance.now());
+  }
 
   /** Unrepaired differences seen lately, by invariant. */
   violations(): ReadonlyMap<Invariant, number> {
-    const since = performance.now() - FINDING_KEPT_MS;
+    const since = this.clock() - FINDING_KEPT_MS;
     const counts = new Map<Invariant, number>();
     for (const [key, { invariant, seenAtMs }] of this.findings) {
       if (seenAtMs < since) this.findings.delete(key);
@@ -115,7 +121,7 @@ export class Reconciler implements ReconcileVerb {
 
   /** The worker's part: the counters and what is new; and as often as it may be, in a calm moment, everything. */
   async lookAt(saleNumber: number, isCalm: boolean): Promise<SaleFindings> {
-    const beganAtMs = performance.now();
+    const beganAtMs = this.clock();
     const memory = this.memories.get(saleNumber) ?? freshAt(beganAtMs);
     const dueAtMs = beganAtMs - (isCalm ? 0 : BUSY_PATIENCE_MS);
     const through = dueAtMs >= memory.nextThroughAtMs;
@@ -129,7 +135,7 @@ export class Reconciler implements ReconcileVerb {
       pace: () => this.pause(isCalm ? PAUSE_MS : BUSY_PAUSE_MS),
     };
     const findings = await reconcileSale(this.options, saleNumber, scope);
-    const endedAtMs = performance.now();
+    const endedAtMs = this.clock();
     const after = (everyMs: number, tookMs: number, share: number) =>
       endedAtMs + Math.max(everyMs, tookMs * share);
     this.memories.set(saleNumber, {
@@ -207,7 +213,7 @@ export class Reconciler implements ReconcileVerb {
       const sale = await this.options.ledger.saleByNumber(saleNumber);
       if (!sale) continue;
       const findings = await reconcileSale(this.options, saleNumber, {
-        ...freshAt(performance.now()),
+        ...freshAt(this.clock()),
         through: true,
         verify: true,
         transitionPages: TRANSITION_PAGES_BY_HAND,
@@ -239,7 +245,7 @@ export class Reconciler implements ReconcileVerb {
   }
 
   private tell({ saleNumber, differences }: SaleFindings): void {
-    const nowMs = performance.now();
+    const nowMs = this.clock();
     for (const one of differences) {
       const key = `${saleNumber} ${one.key}`;
       if (one.repaired) {
