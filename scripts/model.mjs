@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const RUNS = '5000';
-const TEST = 'server/test/whole-system-model.test.ts';
+const TEST = 'server/test/a-whole-system-model.test.ts';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({

@@ -34,6 +34,7 @@ const LONG = [
   'server/test/limits-settings.test.ts',
   'server/test/live-slow-readers.test.ts',
   'server/test/live-stops-and-silence.test.ts',
+  'server/test/processes/processes.test.ts',
   'server/test/redis-user-has-only-what-it-needs.test.ts',
   'server/test/starts-only-on-stores-that-keep.test.ts',
   'server/test/stopping-drops-nothing.test.ts',

@@ -1,4 +1,4 @@
-// What random sequences found (whole-system-model.test.ts), each as a promise of its own: a rebuild brings a store on that
+// What random sequences found (a-whole-system-model.test.ts), each as a promise of its own: a rebuild brings a store on that
 // missed an item, never takes its time back, and keeps the lives of a key apart that was used anew after a day.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { Lane } from './model/lane.ts';
