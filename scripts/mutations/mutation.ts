@@ -48,4 +48,5 @@ export const HOLDS = {
   stockChanges: at('stock-changes'),
   sealForm: at('seal-form'),
   seals: at('seal-tampering'),
+  reconciled: at('reconcile-store'),
 } as const;

@@ -158,6 +158,20 @@ export const RESERVING: readonly Mutation[] = [
     test: HOLDS.conformance,
   },
   {
+    guard: 'few due reservations freed before a decision',
+    file: `${LUA}/55-reserve.lua`,
+    find: 'sweep(sale, counted and SWEEP_IN_RESERVE or SWEEP_FIRST)',
+    put: 'sweep(sale, SWEEP_IN_RESERVE)',
+    test: HOLDS.conformance,
+  },
+  {
+    guard: 'only active reservations swept',
+    file: `${LUA}/40-expiry.lua`,
+    find: "local DUE = '^A (",
+    put: "local DUE = '^%u (",
+    test: HOLDS.reconciled,
+  },
+  {
     guard: 'again, never sold out while due stock waits',
     file: `${LUA}/55-reserve.lua`,
     find: '          elseif more_due then\n',

@@ -90,6 +90,11 @@ const DAMAGES: readonly Damage[] = [
     found: (sale) => [`I5 ${first(sale)} repaired`],
   },
   {
+    what: 'a released reservation stands among the active ones, due: its units would be freed twice',
+    damage: (sale) => stage.redis(sale, 'ZADD', 'dead', '1', shortId(sale.released.id)),
+    found: (sale) => [`I5 ${sale.released.id} repaired`],
+  },
+  {
     what: 'a customer’s counter is one too many',
     damage: async (sale) => stage.redis(sale, 'HINCRBY', 'cust', await field(sale, 'bob', sale.a), '1'),
     found: (sale) => [`I5 ${sale.a} repaired`],
@@ -217,6 +222,15 @@ test('a sale that is damaged again at once is rebuilt once, and then told', asyn
     'a damaged sale is not rebuilt',
     { sale: sale.saleNumber, why: 'it was rebuilt less than ten minutes ago, and is damaged again' },
   ]);
+});
+
+test('an index that calls a released reservation due frees nothing twice', async () => {
+  const sale = await stagedSale(stage);
+  await stage.redis(sale, 'ZADD', 'dead', '1', shortId(sale.released.id));
+  const before = await stage.redis(sale, 'HGET', 'stock', sale.b);
+  const { store } = stage.rooms.channels.of(sale.saleNumber);
+  expect(await store.expire(10)).toEqual({ expired: 0, more: false });
+  expect(await stage.redis(sale, 'HGET', 'stock', sale.b)).toBe(before as string);
 });
 
 test('while the process is busy a sale is held against its counters alone; in a calm moment, and after ten minutes, everything is looked at', async () => {
