@@ -1,6 +1,7 @@
 // What a reserve costs Redis: `npm run measure:reserve`. Drives the function library itself, a batch a call as a sale's
 // channel does, on a Redis of its own: accepted, sold out and repeated reserves at several batch sizes, each with a
-// customer of its own; then what the live reservations hold in memory. The service's default limit a customer is on.
+// customer of its own, and their expiry in sweeps of the same sizes; then what the live reservations hold in memory. The
+// service's default limit a customer is on.
 import { randomBytes } from 'node:crypto';
 import type { ReserveCommand, ReserveLimits, ReserveReply } from '../server/src/domain/sale-store.ts';
 import { connectRedis, type StoreConnection, untilConnected } from '../server/src/stock/connect.ts';
@@ -22,10 +23,13 @@ const LEASE_MS = 3_600_000;
 const CONNECT_WITHIN_MS = 5_000;
 const LIMITS: ReserveLimits = { perCustomer: 10, perAddress: 0 };
 const FSYNC = process.env.HOLDFAST_REDIS_FSYNC === 'everysec' ? 'everysec' : 'always';
-const KINDS = ['accepted', 'sold out', 'repeated'] as const;
+const KINDS = ['accepted', 'sold out', 'repeated', 'expired'] as const;
 type Kind = (typeof KINDS)[number];
+const TTL_SECONDS = 300;
 
 let sales = 0;
+/** The sales' clock: set on past all deadlines when they are to expire. */
+let aheadMs = 0;
 
 try {
   // No rewriting of the append-only file meanwhile: its child would be measured too.
@@ -57,11 +61,13 @@ async function measureAll(redis: StoreConnection): Promise<void> {
       const refused = commands.map(() => command('GONE'));
       const soldOut = await cost(redis, sale, refused, size, 'short');
       bytes = await describeBytes(redis, sales);
+      const expired = await expiry(redis, sale, size);
       // The first round warms up.
       if (round > 0) {
         note('accepted', size, accepted);
         note('sold out', size, soldOut);
         note('repeated', size, repeated);
+        note('expired', size, expired);
       }
       await redis.flushall('ASYNC');
     }
@@ -82,6 +88,7 @@ async function measureAll(redis: StoreConnection): Promise<void> {
 /** A sale of one item that nobody can exhaust and one that is sold out, under a lease. */
 async function openSale(redis: StoreConnection): Promise<SaleStock> {
   sales += 1;
+  aheadMs = 0;
   const identity = await identify(redis);
   const rebuild = new SaleRebuild(redis, sales, EPOCH);
   await rebuild.begin(identity);
@@ -92,7 +99,8 @@ async function openSale(redis: StoreConnection): Promise<SaleStock> {
   });
   const grant = await rebuild.grant(identity, identity.nowMs + LEASE_MS);
   if (grant.kind !== 'granted') throw new Error(`no lease: ${grant.why}`);
-  const sale = new SaleStock({ redis, saleNumber: sales, epoch: () => EPOCH });
+  const clock = () => Date.now() + aheadMs;
+  const sale = new SaleStock({ redis, saleNumber: sales, epoch: () => EPOCH, clock });
   await sale.apply([
     { kind: 'item-added', seq: 1, atMs: 0, sku: 'PLENTY', total: 100_000_000, maxPerCustomer: 2 },
     { kind: 'item-added', seq: 2, atMs: 0, sku: 'GONE', total: 0, maxPerCustomer: 2 },
@@ -122,6 +130,21 @@ async function cost(
   return since(before, await redisWork(redis)).cpuMicroseconds / commands.length;
 }
 
+/** Microseconds of Redis CPU a reservation that expires. */
+async function expiry(redis: StoreConnection, sale: SaleStock, size: number): Promise<number> {
+  aheadMs += (TTL_SECONDS + 1) * 1_000;
+  const before = await redisWork(redis);
+  let ended = 0;
+  for (let more = true; more; ) {
+    const swept = await sale.expire(size);
+    ended += swept.expired;
+    more = swept.more;
+  }
+  const { cpuMicroseconds } = since(before, await redisWork(redis));
+  if (ended !== EACH) throw new Error(`${ended} expired, of ${EACH}`);
+  return cpuMicroseconds / ended;
+}
+
 /** By key, so that the stream does not count: it waits for the ledger writer only. */
 async function describeBytes(redis: StoreConnection, saleNumber: number): Promise<string> {
   const of = async (name: Parameters<typeof saleKey>[1]) =>
@@ -143,7 +166,7 @@ function command(sku: string): ReserveCommand {
     customer: randomBytes(16).toString('base64url'),
     address: '',
     lines: [{ sku, quantity: 1 }],
-    ttlSeconds: 300,
+    ttlSeconds: TTL_SECONDS,
     fingerprint: randomBytes(8).toString('base64url'),
   };
 }
