@@ -101,14 +101,14 @@ describe('slow clients are closed within 15 s', () => {
 
 unharmed(target);
 
-/** Sends a piece now and then until the server hangs up. An answer before that would be a surprise. */
+/** Sends a piece now and then until the server hangs up; on a busy machine it gets out before that the request has no end. */
 async function trickle(start: string, piece: string): Promise<Closed> {
   const connection = await RawConnection.open(target.url);
   connection.write(start);
   const timer = setInterval(() => connection.write(piece), TRICKLE_MS);
   const outcome = await closing(connection);
   clearInterval(timer);
-  expect(connection.bytesReceived).toBe(0);
+  expect((await connection.answer())?.status ?? 400).toBe(400);
   return outcome;
 }
 
