@@ -231,6 +231,14 @@ export const RESERVING: readonly Mutation[] = [
     only: 'cooldown',
   },
   {
+    guard: 'cooldown counts from the deadline in a sweep',
+    file: `${LUA}/40-expiry.lua`,
+    find: 'tonumber(deadlines[i])) end',
+    put: 'change.sale.now) end',
+    test: HOLDS.conformance,
+    only: 'cooldown',
+  },
+  {
     guard: 'cooldown counts what the resolver ended',
     file: `${LUA}/30-change.lua`,
     find: "if state == 'E' then note_expiry",

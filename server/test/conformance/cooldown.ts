@@ -61,6 +61,20 @@ export function cooldown(makeStore: MakeStore): void {
     },
   );
 
+  promise('one-that-a-late-confirm-finds-expired-counts-from-its-deadline-too', async (stage) => {
+    await stage.apply(PLENTY, rule({ expirations: 1, minutes: 10 }));
+    await stage.reserved(wish('a1', 'A*1', { ttl: 10 }));
+    await stage.at(30_000);
+    expect(await stage.pin(ref('a1'))).toEqual(['expired']);
+    expect(await stage.reserve(wish('a2'))).toEqual([
+      {
+        kind: 'cooling-down',
+        retryAfterMs: 10_000 + 10 * MINUTE_MS - 30_000,
+        cooldown: { expirations: 1, minutes: 10 },
+      },
+    ]);
+  });
+
   promise('others-are-free-and-a-sale-without-one-cools-nobody', async (stage) => {
     await stage.apply(PLENTY, TWICE);
     for (const [n, id] of ['a1', 'a2'].entries()) await letExpire(stage, n * 20_000, id);
