@@ -1,7 +1,7 @@
 // An item as anyone reads it reflects every answer already sent, by whichever process; and that many who ask at the
 // same time share the work of it.
 import { describe, expect, test } from 'bun:test';
-import { ask, attempt } from './harness/ask.ts';
+import { ask, attempt, patiently } from './harness/ask.ts';
 import { tell } from './harness/embedded.ts';
 import { alike, sharedFleet } from './harness/fleet.ts';
 import { Caller, makeSale, type Reply } from './harness/service.ts';
@@ -79,7 +79,8 @@ describe('a read after an answer shows what was answered', () => {
     let answered = 0;
     let reads = 0;
     const reserveAll = Array.from({ length: UNITS }, async (_, n) => {
-      const reply = await attempt(fleet.url(n), sku('a'), { as: `rush-${n}` });
+      const one = { as: `rush-${n}`, key: 'rush' };
+      const reply = await patiently(() => attempt(fleet.url(n), sku('a'), one));
       expect(reply.status).toBe(201);
       answered += 1;
     });

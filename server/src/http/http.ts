@@ -21,7 +21,7 @@ import { Call, type ErrorLog, pathOf, routeOf } from './call.ts';
 import { createCors } from './cors.ts';
 import { Deadlines } from './deadlines.ts';
 import { docsRoutes } from './docs-routes.ts';
-import { Door, TOO_MANY_WAIT } from './door.ts';
+import { type Clock, Door, TOO_MANY_WAIT } from './door.ts';
 import { type Checkpoints, type Endpoint, openEndpoint } from './endpoint.ts';
 import { inventoryRoutes } from './inventory-routes.ts';
 import { type LiveDeps, liveRoutes } from './live-routes.ts';
@@ -66,6 +66,8 @@ export interface HttpDeps {
   readonly corsOrigins: readonly string[];
   /** For requests to the API, once they are complete; REQUEST_MS unless a test is in a hurry. */
   readonly requestMs?: number;
+  /** By which the door tells how long a turn lasts; the event loop's own unless a test has another. */
+  readonly doorClock?: Clock;
   /** Where the web app was built; its usual place unless a test has another. */
   readonly webFolder?: string;
   readonly log: ErrorLog;
@@ -110,7 +112,7 @@ export function createHttp(deps: HttpDeps): Http {
     turnedAway: metrics.turnedAway,
   };
   let closing = false;
-  const door = new Door();
+  const door = new Door(deps.doorClock);
   const reserveEntry = door.entry(reserve);
   const countTurnedAway = metrics.turnedAway(RESERVE_ROUTE);
   const route = routes(checkpoints, door, createWebFiles(deps.webFolder), [
