@@ -1,19 +1,17 @@
-// Seals the journal, in the background: a chain after the other, a page at a time with a pause after each, for a fifth of the
-// time. While the process is busy (leisure.ts) the pauses are longer, and in a rush there is one page; what is not sealed yet
-// is sealed after it. Nothing waits for it.
+// Seals the journal, in the background: a chain after the other, a page at a time, for a bounded part of every second. While the
+// process is busy (leisure.ts) a pause follows each page, and in a rush there is one page; what is not sealed yet is sealed
+// after it. Nothing waits for it.
 import type { Chain, Stop } from '../domain/journal-chain.ts';
 import type { LedgerContract } from '../ledger/contract.ts';
 import type { Leisure } from './leisure.ts';
 import { type IsStopping, Periodic, type Worker, type WorkerLog } from './periodic.ts';
 
 const SEAL_EVERY_MS = 1_000;
-/** Of one run, pauses and waits for PostgreSQL included: what is left is the next run's, which goes on where this one stopped. */
-const RUN_MS = 600;
-/** The same while the process is busy: its runs follow each other more closely, for it gets less done in each. */
-const BUSY_RUN_MS = 3_000;
-/** As a multiple of the time that the page before it took: so that customers wait for one page and not for a row of them. */
-const PAUSE = 1;
-/** The same while the process is busy: a quarter of a run is left for pages. */
+/** Of one run, waits for PostgreSQL included: what is left is the next run's, which goes on where this one stopped. */
+const RUN_MS = 250;
+/** The same while the process is busy, pauses included: so that customers wait for one page and not for a row of them. */
+const BUSY_RUN_MS = 900;
+/** As a multiple of the time that the page before it took: three is a quarter of the time. */
 const BUSY_PAUSE = 3;
 
 export interface SealerOptions {
@@ -64,7 +62,7 @@ export function sealer(options: SealerOptions): Worker {
         const endedAtMs = performance.now();
         const pauseMs = pause * (endedAtMs - beganAtMs);
         if (endedAtMs + pauseMs >= endMs) return;
-        await Bun.sleep(pauseMs);
+        if (pauseMs > 0) await Bun.sleep(pauseMs);
       }
       unsealed = busy;
     }
@@ -78,7 +76,7 @@ export function sealer(options: SealerOptions): Worker {
       // Asked in any case: it measures from one time to the next.
       const { isNow, isCalm } = options.leisure;
       if (!options.isOurTurn()) return;
-      if (isCalm) await sealAll(RUN_MS, PAUSE, isStopping);
+      if (isCalm) await sealAll(RUN_MS, 0, isStopping);
       else await sealAll(isNow ? BUSY_RUN_MS : 0, BUSY_PAUSE, isStopping);
     },
   });
