@@ -14,7 +14,6 @@ local function sweep(sale, limit)
   local res, dead, done, events, held = change.res, change.dead_rem, change.done_add, change.events, {}
   local customers, deadlines, words, times, skus = {}, {}, {}, {}, {}
   local n, taken, at = 0, 0, sale.at
-  -- Its number is known once the change has loaded: what follows it is put together first.
   for i = 1, #ids do
     local head, customer, seq, due, deadline, tail, word = string.match(packed[i] or '', DUE)
     if not head then break end
