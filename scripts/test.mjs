@@ -6,8 +6,8 @@
 //   npm run test:long                             what takes long beside the others and is none of the first promises; CI runs both
 //
 // One seed a run, printed first; HOLDFAST_TEST_SEED replays it.
-// Ends with the runner's own totals as `N passed, N failed`. A run without a test fails, and so does one that leaves
-// a process behind.
+// Ends with what failed, once more, and the runner's own totals as `N passed, N failed`. A run without a test fails, and
+// so does one that leaves a process behind.
 import { spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -16,6 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { bunEnvironment, findBun } from '../cli/bin/find-bun.mjs';
+import { failures } from './failures.mjs';
 
 /** Many tests wait for stores and clocks more than they compute; more than this many files would get in each other's way. */
 const FILES_AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
@@ -66,6 +67,7 @@ const problems = [];
 if (passed === undefined || failed === undefined) problems.push('The runner gave no totals.');
 else if (passed + failed === 0) problems.push('No test was run.');
 if (leftovers.length > 0) problems.push(`Left running: ${leftovers.join(', ')}`);
+for (const line of failures(output)) console.log(line);
 for (const problem of problems) console.error(problem);
 
 const success = code === 0 && failed === 0 && problems.length === 0;

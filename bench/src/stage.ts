@@ -106,6 +106,11 @@ export class Stage {
     return { oldestAtMs: Number(at), transitions: Number(lastSeq) - Number(from) + 1 };
   }
 
+  /** Redis rewrites its append-only file, in a process beside it. */
+  async isRewriting(): Promise<boolean> {
+    return /^aof_rewrite_(in_progress|scheduled):1/m.test(await this.store.info('persistence'));
+  }
+
   async close(): Promise<void> {
     this.store.disconnect();
     await this.sql.close({ timeout: 0 }).catch(() => undefined);

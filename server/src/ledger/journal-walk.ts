@@ -64,8 +64,10 @@ export async function walkJournal<Row extends SpotRow, Found>(
     const from: Spot = before;
     const look = await pool.read((sql) =>
       sql.begin('read only', async (snapshot) => {
-        // Rows are met by index, whatever old statistics suggest.
-        await snapshot`SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`;
+        // Rows are met by index and in its order, whatever old statistics suggest, or none.
+        await snapshot`
+          SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+                 set_config('jit', 'off', true)`;
         const plan = await planOf(snapshot, walk.filter);
         if (plan === null) return { found: [], reached: null };
         const { fitting, reached } = await lookFrom<Row>(snapshot, walk, plan, from, wanted - rows.length);
