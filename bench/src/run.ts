@@ -93,7 +93,10 @@ async function playRound(
     try {
       await company.on(stage, async () => {
         await play({ name: 'warm-up', play: () => warmUp(company, stage) });
-        for (const scenario of together) await play(scenario);
+        for (const scenario of together) {
+          await stage.rewriteFile();
+          await play(scenario);
+        }
       });
     } finally {
       await stage.close();

@@ -5,6 +5,7 @@ import { connectRedis, type StoreConnection, untilConnected } from '../../server
 import { saleKey } from '../../server/src/stock/keys.ts';
 import { makeSale, type Service, startService } from '../../server/test/harness/service.ts';
 import { startPostgres, startRedis, type TestStore } from '../../server/test/harness/stores.ts';
+import { until } from '../../server/test/harness/until.ts';
 import { treeCpuMs } from './cpu-time.ts';
 import type { Place } from './load/order.ts';
 
@@ -19,6 +20,7 @@ export interface Sale {
 const CONNECT_WITHIN_MS = 10_000;
 /** Reading a whole sale takes longer than the service would allow itself. */
 const READ_WITHIN_MS = 60_000;
+const REWRITTEN_WITHIN_MS = 60_000;
 /** Nothing ends by itself while it is measured. */
 const TTL_SECONDS = 86_400;
 /** The most that may be set: nobody is refused for it, everybody is counted. */
@@ -61,6 +63,7 @@ export class Stage {
     const store = first.duplicate({ commandTimeout: READ_WITHIN_MS, socketTimeout: READ_WITHIN_MS });
     first.disconnect();
     await untilConnected(store, CONNECT_WITHIN_MS);
+    await store.call('CONFIG', 'SET', 'auto-aof-rewrite-percentage', '0');
     return new Stage(redis, postgres, service, store, new SQL(postgres.url, { max: 2 }));
   }
 
@@ -106,9 +109,11 @@ export class Stage {
     return { oldestAtMs: Number(at), transitions: Number(lastSeq) - Number(from) + 1 };
   }
 
-  /** Redis rewrites its append-only file, in a process beside it. */
-  async isRewriting(): Promise<boolean> {
-    return /^aof_rewrite_(in_progress|scheduled):1/m.test(await this.store.info('persistence'));
+  /** Makes Redis's append-only file small, as before a sale (docs/operating.md): by itself it would do so beside whatever is measured. */
+  async rewriteFile(): Promise<void> {
+    await this.store.bgrewriteaof();
+    const isOver = async () => /^aof_rewrite_in_progress:0/m.test(await this.store.info('persistence'));
+    await until('Redis has rewritten its file', isOver, REWRITTEN_WITHIN_MS);
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,6 @@ const MEASURED = 10_000;
 const FILL_AT_ONCE = 50_000;
 /** A closed loop ends when its requests are used up; this is only its bound. */
 const FILL_WITHIN_SECONDS = 120;
-const REWRITTEN_WITHIN_MS = 60_000;
 const SAMPLES = 10_000;
 
 export const growth: Scenario = {
@@ -37,7 +36,7 @@ export const growth: Scenario = {
           // Filling must not run into the bound of the stream, which is about something else.
           await caughtUp(stage, sale);
         }
-        const measured = await measureSome(company, stage, sale, MEASURED);
+        const measured = await reserveSome(company, stage, sale, MEASURED);
         told.push(toldBy(measured.outcome));
         const made = answeredWith(measured.outcome, 'reserve', 201);
         live += made;
@@ -57,20 +56,6 @@ export async function reserveSome(
   count: number,
 ): Promise<Measured> {
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
-}
-
-/**
- * The same, not beside a rewrite of Redis's file. That follows each doubling and is the work of all that came since the last
- * one; the few that happen to be measured beside it would bear it alone.
- */
-export async function measureSome(
-  company: Company,
-  stage: Stage,
-  sale: Sale,
-  count: number,
-): Promise<Measured> {
-  await until('Redis has rewritten its file', async () => !(await stage.isRewriting()), REWRITTEN_WITHIN_MS);
-  return await reserveSome(company, stage, sale, count);
 }
 
 /** CPU a reservation in µs, of all parts together. */
