@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { type Stretch, stretches } from '../src/domain/activity.ts';
 import { latenciesOver, sumsOf, sumsOver, tailSums } from '../src/ledger/activity.ts';
+import { rowsByKey } from '../src/ledger/by-key.ts';
 import { Connection, type Sql } from '../src/ledger/connection.ts';
 import { SaleAnalytics } from '../src/sales/analytics.ts';
 import { summariseAll } from '../src/workers/summariser.ts';
@@ -38,8 +39,7 @@ interface Plan {
 /** What a statement reads, by table. */
 async function reads(sql: Sql, statement: (sql: Sql) => ReturnType<typeof sumsOf>) {
   const [row] = await sql.begin(async (all) => {
-    await all`SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-                     set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`;
+    await all`SELECT ${rowsByKey(all)}`;
     return all<{ 'QUERY PLAN': string | [{ Plan: Plan }] }[]>`
       EXPLAIN (ANALYZE, FORMAT JSON) ${statement(all as unknown as Sql)}`;
   });

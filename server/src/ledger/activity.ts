@@ -2,6 +2,7 @@
 // counted. A read takes the sums, and the few rows of the journal that are not in them yet.
 import type { Cell, Grain, Stretch } from '../domain/activity.ts';
 import { LATENCY_BUCKETS } from '../domain/latency-buckets.ts';
+import { rowsByKey } from './by-key.ts';
 import { numberArray, textArray } from './columns.ts';
 import type { Statements } from './connection.ts';
 import type { Pool } from './pool.ts';
@@ -132,10 +133,8 @@ export async function readActivity(
 ): Promise<ActivityRead> {
   return pool.read((sql) =>
     sql.begin('isolation level repeatable read read only', async (snapshot) => {
-      // Every table is met by its key, whatever old statistics suggest.
       const [now] = await snapshot<{ now_ms: number }[]>`
-        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), holdfast.now_ms() AS now_ms`;
+        SELECT ${rowsByKey(snapshot)}, holdfast.now_ms() AS now_ms`;
       const early = await snapshot<CellRow[]>`${sumsOver(snapshot, saleNumber, before)}`;
       const late = await snapshot<CellRow[]>`${sumsOf(snapshot, saleNumber, stretch)}`;
       const tail = await snapshot<TailRow[]>`${tailSums(snapshot, saleNumber)}`;

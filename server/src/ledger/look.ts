@@ -5,6 +5,7 @@ import type { Chain, Place, RowDigest, Seal } from '../domain/journal-chain.ts';
 import type { BoughtPage } from '../domain/live-counts.ts';
 import type { LedgerStock } from '../domain/store-look.ts';
 import { walkChain } from './audit-chain.ts';
+import { rowsByKey } from './by-key.ts';
 import { customerKeyOf, keyBytes, reservationIdOf } from './columns.ts';
 import type { Pool } from './pool.ts';
 import { BEGINNING, digestsAfter, type SealRow, sealOf } from './seal.ts';
@@ -127,12 +128,7 @@ export async function checkTransitions(
   const from = after ?? BEGINNING;
   const rows = await pool.read((sql) =>
     sql.begin('read only', async (snapshot) => {
-      // Every table is met by its key, whatever old statistics suggest. Without any, bitmaps would have all reservations of
-      // the ledger read for each row, to spare looking at two.
-      await snapshot`
-        SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-               set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-               set_config('jit', 'off', true)`;
+      await snapshot`SELECT ${rowsByKey(snapshot)}`;
       return snapshot<JournalRow[]>`
         WITH page AS MATERIALIZED (
           SELECT tail.*, lag(seq, 1, CASE WHEN epoch = ${from.epoch}::integer THEN ${from.seq}::bigint END)
