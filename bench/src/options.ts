@@ -22,9 +22,9 @@ export const HELP = `Usage: npm run bench -- [--quick] [--only NAME[,NAME]] [--r
 Measures the service and what it is compared with, on this machine, with servers of its own, and checks after every
 scenario that nothing was oversold or lost. A run in which something was has no result.
 
-  --quick           everything but growth, shorter, in at most two minutes
+  --quick           everything but what takes minutes each, shorter, in at most two minutes
   --only NAME,NAME  these scenarios, and those whose figures they need
-  --rounds N        every figure is the median of so many rounds (default: ${ROUNDS.full}, quick ${ROUNDS.quick})
+  --rounds N        every figure is the median of so many rounds, of 20 minutes or so (default: ${ROUNDS.full}, quick ${ROUNDS.quick})
   --seed N          when customers come and what they want (default: random, printed)
   --json FILE       all figures of all rounds
   --html FILE       a page with the tables and the curves of latency by load

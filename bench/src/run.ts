@@ -61,8 +61,9 @@ function othersSince(): () => number | undefined {
 }
 
 /** One that was asked for by name is played, however long it takes. */
-function isPlayed({ inQuick, inFull }: Scenario, { quick, only }: Options, round: number): boolean {
-  const when = quick ? (only !== undefined && inQuick === 'never' ? 'once' : inQuick) : inFull;
+function isPlayed({ inQuick }: Scenario, { quick, only }: Options, round: number): boolean {
+  if (!quick) return true;
+  const when = only !== undefined && inQuick === 'never' ? 'once' : inQuick;
   return when === 'always' || (when === 'once' && round === 0);
 }
 

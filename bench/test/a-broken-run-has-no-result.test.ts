@@ -34,7 +34,6 @@ function spoilt(
     name,
     title: name,
     inQuick: 'always',
-    inFull: 'always',
     async play(company) {
       const { stage } = company;
       const sale = await stage.sale(1, 100);

@@ -21,7 +21,6 @@ export const emptyNode: Scenario = {
   name: 'node',
   title: 'An empty node:http server: reads a JSON body, answers a small one',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     await measureServer(company, 'node', {});
   },
@@ -31,7 +30,6 @@ export const emptyBun: Scenario = {
   name: 'bun',
   title: 'An empty Bun.serve',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     await measureServer(company, 'bun', {});
   },
@@ -41,7 +39,6 @@ export const naive: Scenario = {
   name: 'naive',
   title: 'The naive way: Express and one EVAL a request',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     const { store, redis } = company.stage;
     await company.stage.fsync('everysec');
@@ -96,7 +93,6 @@ export const calls: Scenario = {
   name: 'calls',
   title: 'The function library without a service: one reservation a call',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     await stage.fsync('everysec');
@@ -118,7 +114,6 @@ export const ledgerRow: Scenario = {
   name: 'row',
   title: 'PostgreSQL alone: one row, one transaction a purchase, 64 clients',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     company.note('row.perSecond', await singleRowTransactions(company.stage, company.extent.seconds));
   },

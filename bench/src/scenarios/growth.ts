@@ -22,7 +22,6 @@ export const growth: Scenario = {
   name: 'growth',
   title: 'What a reservation costs with 10³ … 10⁶ live, and how many bytes each takes',
   inQuick: 'never',
-  inFull: 'once',
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {
@@ -85,7 +84,6 @@ export const expiry: Scenario = {
   name: 'expiry',
   title: 'Reserves while 100,000 expire within a second',
   inQuick: 'never',
-  inFull: 'once',
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {
@@ -136,7 +134,6 @@ export const memory: Scenario = {
   name: 'memory',
   title: 'Resident memory of a process under ten minutes of load',
   inQuick: 'never',
-  inFull: 'once',
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {

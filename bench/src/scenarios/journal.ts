@@ -24,7 +24,6 @@ export const journal: Scenario = {
   name: 'journal',
   title: 'How far the journal is behind, under load and after five seconds without PostgreSQL',
   inQuick: 'never',
-  inFull: 'once',
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {

@@ -19,7 +19,6 @@ export const live: Scenario = {
   title: 'Reserves while 5,000 WebSockets watch the item',
   needs: ['reserve-always'],
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     await company.stage.fsync('always');
     company.noteTimes('live.alone', await reserves(company));

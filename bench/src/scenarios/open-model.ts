@@ -23,7 +23,6 @@ export const latency: Scenario = {
   title: 'Reserves at shares of saturation',
   needs: ['reserve-always'],
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     const saturation = need(company, 'reserve.always.perSecond');
@@ -47,7 +46,6 @@ export const overload: Scenario = {
   title: 'Reserve → confirm, offered at three times saturation',
   needs: ['pairs'],
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     await stage.fsync('always');
@@ -89,7 +87,6 @@ export const replay: Scenario = {
   name: 'hot-sale',
   title: 'A ticket sale: 5,000 in the opening second, sold out after 15 s, a long tail',
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     const pace = extent.quick ? QUICK_PACE : 1;

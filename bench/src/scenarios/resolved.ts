@@ -23,7 +23,6 @@ export const resolved: Scenario = {
   name: 'resolved',
   title: 'Reserves and retries where 300,000 were resolved the same day',
   inQuick: 'never',
-  inFull: 'once',
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {

@@ -37,7 +37,6 @@ const onStage = (name: string, title: string, fsync: Fsync, items: number): Scen
   name,
   title,
   inQuick: items === 1 ? 'always' : 'once',
-  inFull: 'always',
   play: (company) => acceptedReserves(company, company.stage, { name: name.replace('-', '.'), fsync, items }),
 });
 
@@ -60,7 +59,6 @@ export const pairs: Scenario = {
   name: 'pairs',
   title: 'Reserve → confirm, one hot SKU',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     await reserveAndConfirm(company, company.stage, 'pairs');
     await reserveAndConfirm(company, company.stage, 'pairs-256', CROWD);
@@ -90,7 +88,6 @@ export const soldOut: Scenario = {
   name: 'sold-out',
   title: 'Sold out: everybody is refused',
   inQuick: 'always',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     await stage.fsync('always');
@@ -114,7 +111,6 @@ export const lastItem: Scenario = {
   name: 'last-item',
   title: 'The last unit of one item after the other, 64 shoppers for each',
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     await stage.fsync('always');
@@ -142,7 +138,6 @@ export const reads: Scenario = {
   name: 'reads',
   title: 'Readers: one item, a page of items, their own reservations',
   inQuick: 'once',
-  inFull: 'always',
   async play(company) {
     const { stage, extent } = company;
     const sale = await stage.sale(20, PLENTY);
@@ -166,7 +161,6 @@ export const twoProcesses: Scenario = {
   name: 'workers-2',
   title: 'Two processes on one port',
   inQuick: 'once',
-  inFull: 'always',
   apart: true,
   play: (company) =>
     company.elsewhere({ workers: 2 }, async (stage) => {

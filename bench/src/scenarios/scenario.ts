@@ -5,10 +5,8 @@ export interface Scenario {
   readonly title: string;
   /** Scenarios whose figures of the same round this one needs. */
   readonly needs?: readonly string[];
-  /** In a quick run: each round, the first one only, or not at all. */
+  /** In a quick run: each round, the first one only, or not at all. A full run plays it each round. */
   readonly inQuick: 'always' | 'once' | 'never';
-  /** In a full run: each round, or the first one only because it takes minutes. */
-  readonly inFull: 'always' | 'once';
   /** Plays on a stage of its own, when the round's stage is gone: two services would take time from each other. */
   readonly apart?: true;
   /** @throws BrokenInvariant, or whatever kept it from a result */
