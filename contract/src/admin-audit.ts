@@ -74,8 +74,11 @@ export const AuditQuery = PageQuery.extend({
   customer: CustomerId.optional().meta({ description: "The customer's `sub`." }),
   reservation: ReservationId.optional().meta({ description: 'The history of one reservation.' }),
   from: InstantInput.optional().meta({ description: 'From this instant on.' }),
-  to: InstantInput.optional().meta({ description: 'Before this instant.' }),
+  to: InstantInput.optional().meta({ description: 'Before this instant; later than `from`.' }),
   format: z.enum(['json', 'csv']).optional().meta({ description: 'Counts before `Accept`.' }),
+}).refine(({ from, to }) => !from || !to || Date.parse(from) < Date.parse(to), {
+  path: ['from'],
+  message: 'must be before `to`',
 });
 
 export const readAudit = operation({

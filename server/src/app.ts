@@ -35,6 +35,7 @@ import { SaleChannels } from './stock/sale-channel.ts';
 import { readStock } from './stock-reading.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { Repeats } from './telemetry/repeats.ts';
 import { startWorkers } from './workers/all.ts';
 
 /** How long the start waits for Redis to take commands. */
@@ -81,7 +82,10 @@ export async function createApp(setup: AppSetup): Promise<App> {
     certificates: certificates.database,
     retries,
   });
-  const toldOfRedis = (message: string) => log.warn({ error: message }, 'Redis connection');
+  const redisErrors = new Repeats();
+  const toldOfRedis = (message: string) => {
+    if (redisErrors.isNews(message)) log.warn({ error: message }, 'Redis connection');
+  };
   const redis = connectRedis(config.redisUrl, toldOfRedis, certificates.redis);
   const disconnect = async () => {
     redis.disconnect();

@@ -2,12 +2,17 @@
 // orders readable, and when they are back everything goes on, in the same processes.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { Caller, makeSale, type Service, startService } from './harness/service.ts';
 import { startPostgres, startRedis, type TestStore } from './harness/stores.ts';
 import { until } from './harness/until.ts';
 
 /** Longer than a lease and than the longest call of the ledger. */
 const FROZEN_MS = 5_000;
+/** Of a process that has lost Redis: two seconds of them, or three. */
+const ATTEMPTS = 20;
+/** As often an outage that goes on is told again, less what two clocks may differ. */
+const TOLD_AGAIN_MS = 9_900;
 
 let redis: TestStore;
 let postgres: TestStore;
@@ -81,6 +86,40 @@ test('orders-can-be-read-while-redis-is-gone-and-reserving-comes-back-with-it', 
   await until('a reservation is granted', async () => (await bob.reserve({ [sku('b')]: 1 })).status === 201);
   expect(service.log()).not.toContain('ended by an error');
 }, 20_000);
+
+test('a-redis-that-is-away-is-told-of-once-not-at-every-attempt-to-connect', async () => {
+  const { sku } = await makeSale(service.url, { d: 1 });
+  await redis.kill9();
+  await attemptsToConnect(redis.port, ATTEMPTS);
+  await redis.restart();
+  const dora = new Caller(service.url, 'dora');
+  await until('a reservation is granted', async () => (await dora.reserve({ [sku('d')]: 1 })).status === 201);
+  const told = service
+    .log()
+    .split('\n')
+    .filter((line) => line.includes('"Redis connection"'))
+    .map((line): { time: string; error: { message: string } } => JSON.parse(line))
+    .map(({ time, error }) => ({ atMs: Date.parse(time), why: error.message }));
+  expect(told.length).toBeGreaterThan(0);
+  for (const [index, { atMs, why }] of told.entries()) {
+    const again = told.slice(index + 1).find((later) => later.why === why);
+    if (again) expect(again.atMs - atMs, why).toBeGreaterThan(TOLD_AGAIN_MS);
+  }
+}, 20_000);
+
+/** Takes so many connections at a port and resets each at once. */
+async function attemptsToConnect(port: number, wanted: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let seen = 0;
+  const listener = createServer((socket) => {
+    socket.on('error', () => undefined).resetAndDestroy();
+    seen += 1;
+    if (seen === wanted) resolve();
+  });
+  listener.on('error', reject).listen(port, '127.0.0.1');
+  await promise;
+  await new Promise((closed) => listener.close(closed));
+}
 
 test('both-killed-at-once-come-back-to-what-was-acknowledged', async () => {
   const { sku } = await makeSale(service.url, { c: 10 });
