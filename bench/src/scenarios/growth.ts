@@ -7,13 +7,15 @@ import type { Outcome } from '../load/order.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
 import { open, visitsOf } from './open-model.ts';
-import { apart } from './saturation.ts';
+import { apart, PLENTY } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const LEVELS = [1_000, 100_000, 1_000_000];
 /** Measured at each level, on top of those that live already. */
 const MEASURED = 10_000;
 const FILL_AT_ONCE = 50_000;
+/** Before the first is measured: the service goes on getting quicker for so many requests, and the last one is measured after more. */
+const WARM = 100_000;
 /** A closed loop ends when its requests are used up; this is only its bound. */
 const FILL_WITHIN_SECONDS = 120;
 const SAMPLES = 10_000;
@@ -25,6 +27,7 @@ export const growth: Scenario = {
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {
+      await warmThrough(company, stage);
       const told: Told[] = [];
       let live = 0;
       for (const level of LEVELS.filter((each) => each <= company.extent.liveMax)) {
@@ -47,6 +50,16 @@ export const growth: Scenario = {
       company.note('growth.bytesLive', (await bytesOf(stage, sale)) / live);
     }),
 };
+
+/** Reservations of another sale, until the service is as warm as it will be where the last of a comparison is measured. */
+export async function warmThrough(company: Company, stage: Stage): Promise<void> {
+  const other = await stage.sale(1, PLENTY);
+  for (let made = 0; made < WARM; made += FILL_AT_ONCE) {
+    const { outcome } = await reserveSome(company, stage, other, FILL_AT_ONCE);
+    answeredWith(outcome, 'reserve', 201);
+    await caughtUp(stage, other);
+  }
+}
 
 export async function reserveSome(
   company: Company,

@@ -5,7 +5,7 @@ import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, type Company, closed, type Measured } from '../company.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { bytesOf, noteWholeCpu, reserveSome } from './growth.ts';
+import { bytesOf, noteWholeCpu, reserveSome, warmThrough } from './growth.ts';
 import { visitsOf } from './open-model.ts';
 import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
@@ -26,6 +26,7 @@ export const resolved: Scenario = {
   apart: true,
   play: (company) =>
     apart(company, async (stage, sale) => {
+      await warmThrough(company, stage);
       const told: Told[] = [];
       const measure = async (name: string) => {
         const measured = await reserveSome(company, stage, sale, MEASURED);
