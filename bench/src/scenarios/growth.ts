@@ -31,13 +31,8 @@ export const growth: Scenario = {
       const told: Told[] = [];
       let live = 0;
       for (const level of LEVELS.filter((each) => each <= company.extent.liveMax)) {
-        while (live < level) {
-          const filled = await reserveSome(company, stage, sale, Math.min(FILL_AT_ONCE, level - live));
-          told.push(toldBy(filled.outcome));
-          live += answeredWith(filled.outcome, 'reserve', 201);
-          // Filling must not run into the bound of the stream, which is about something else.
-          await caughtUp(stage, sale);
-        }
+        told.push(await fill(company, stage, sale, level - live));
+        live = level;
         const measured = await reserveSome(company, stage, sale, MEASURED);
         told.push(toldBy(measured.outcome));
         const made = answeredWith(measured.outcome, 'reserve', 201);
@@ -54,11 +49,19 @@ export const growth: Scenario = {
 /** Reservations of another sale, until the service is as warm as it will be where the last of a comparison is measured. */
 export async function warmThrough(company: Company, stage: Stage): Promise<void> {
   const other = await stage.sale(1, PLENTY);
-  for (let made = 0; made < WARM; made += FILL_AT_ONCE) {
-    const { outcome } = await reserveSome(company, stage, other, FILL_AT_ONCE);
-    answeredWith(outcome, 'reserve', 201);
-    await caughtUp(stage, other);
+  await company.settle(stage, other, await fill(company, stage, other, WARM));
+}
+
+/** Reserves so many, in parts that do not run into the bound of the stream, which is about something else. */
+async function fill(company: Company, stage: Stage, sale: Sale, count: number): Promise<Told> {
+  const told: Told[] = [];
+  for (let left = count; left > 0; ) {
+    const { outcome } = await reserveSome(company, stage, sale, Math.min(FILL_AT_ONCE, left));
+    told.push(toldBy(outcome));
+    left -= answeredWith(outcome, 'reserve', 201);
+    await caughtUp(stage, sale);
   }
+  return together(told);
 }
 
 export async function reserveSome(
