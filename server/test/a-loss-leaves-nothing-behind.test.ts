@@ -229,3 +229,27 @@ test('a-store-that-lost-everything-gives-the-key-of-an-order-no-second-effect', 
   const { items } = await rooms.channels.of(saleNumber).snapshot();
   expect(items[0]).toMatchObject({ reserved: 1, sold: 1 });
 });
+
+test('a-release-that-was-lost-comes-back-beside-the-order-that-took-its-unit-and-nothing-more-is-sold', async () => {
+  const [bob, cid] = [rooms.customer('bob'), rooms.customer('cid')];
+  const saleNumber = await openSale(rooms, { returned: 1 });
+  const released = await rooms.reserveOne(ann(), 'returned', 'k');
+  await journalAll(saleNumber);
+  await rooms.desk.release(ann(), saleNumber, released);
+  const order = await rooms.desk.confirm(
+    bob,
+    saleNumber,
+    await rooms.reserveOne(bob, 'returned', 'k'),
+    'paid',
+  );
+  expect(order.ok).toBe(true);
+  await rooms.redis.flushall(); // neither the release nor the second reservation was journaled
+  await expect(rooms.reserveOne(cid, 'returned', 'k')).rejects.toThrow('insufficient-stock');
+  // One unit, counted for both (docs/decisions/0002): what was held and what was bought.
+  const itemNow = async () => (await rooms.channels.of(saleNumber).snapshot()).items[0];
+  expect(await itemNow()).toMatchObject({ total: 1, reserved: 1, sold: 1 });
+  const again = await rooms.desk.confirm(ann(), saleNumber, released, 'paid');
+  expect(!again.ok && again.refusal.code).toBe('reservation-lost');
+  expect(await itemNow()).toMatchObject({ total: 1, reserved: 0, sold: 1 });
+  await expect(rooms.reserveOne(cid, 'returned', 'k')).rejects.toThrow('insufficient-stock');
+});

@@ -3,6 +3,7 @@
 import { Crowd, type CrowdOptions } from './crowd.ts';
 import { Diary, type Tally } from './diary.ts';
 import { type Invariant, judge, type Verdict } from './judge.ts';
+import { unexplainedOverdrafts } from './overdrafts.ts';
 import { Probe } from './probe.ts';
 import { Sampler } from './sampler.ts';
 import { openSale, type Sale, type SalePlan, type Stage } from './stage.ts';
@@ -184,7 +185,9 @@ export class Act {
     this.loadSeconds += (performance.now() - this.loadedSinceMs) / 1000;
     this.crowd = undefined;
     await this.sampler?.stop();
-    for (const finding of this.sampler?.findings.slice(0, FINDINGS_KEPT) ?? []) this.fail(finding);
+    const { findings = [], wholeLooks = [] } = this.sampler ?? {};
+    const overdrafts = unexplainedOverdrafts(wholeLooks, this.lossWindows);
+    for (const finding of [...findings, ...overdrafts].slice(0, FINDINGS_KEPT)) this.fail(finding);
     if (left > 0)
       this.fail(`${left} requests had no final answer ${SETTLE_WITHIN_MS / 1000} s after the fault`);
   }
@@ -197,7 +200,7 @@ export class Act {
     const verdict = await judge({ stage, sale, diary, lossWindows, outages, epochEnds });
     if (this.sampler !== undefined)
       this.note(
-        `Both stores were looked at ${this.sampler.looks} times under load, Redis as a whole ${this.sampler.wholeLooks} times.`,
+        `Both stores were looked at ${this.sampler.looks} times under load, Redis as a whole ${this.sampler.wholeLooks.length} times.`,
       );
     if (this.stayers !== undefined) await this.checkStayers(this.stayers);
     const times = diary.reserveMs.values.slice(0, diary.reserveMs.length).sort();

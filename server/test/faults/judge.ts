@@ -8,6 +8,7 @@ import { token } from '../harness/service.ts';
 import { until } from '../harness/until.ts';
 import { codeOf, type Diary, storyOf, type Visit } from './diary.ts';
 import { type LedgerView, type Life, viewLedger } from './ledger-view.ts';
+import { overdraftsInWords } from './overdrafts.ts';
 import type { Sale, Stage } from './stage.ts';
 import { doesNotAddUp, restlessness, type StoreView, viewStore } from './store-view.ts';
 import { acknowledgedIn, endedIn, excusedUntil, type Window } from './windows.ts';
@@ -81,7 +82,7 @@ export async function judge(trial: Trial): Promise<Verdict> {
   const store = await viewStore(redis, sale.number);
   const ledger = await stage.ask((sql) => viewLedger(sql, sale.number));
   for (const sentence of diary.breaks) found.add('I7', sentence);
-  for (const sentence of doesNotAddUp(store)) found.add('I5', sentence);
+  for (const sentence of [...doesNotAddUp(store), ...overdraftsInWords(store)]) found.add('I5', sentence);
   await auditLedger(stage, sale, found);
   compareStock(sale, store, ledger, found);
   countLives(trial, ledger, found);

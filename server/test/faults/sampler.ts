@@ -1,8 +1,9 @@
-// Looks into both stores while the load goes on: stock within its bounds at every look (I1), and, as long as that is a quick
-// read, Redis against itself (I5). What fails here has failed under the customers' eyes, whatever the end looks like.
+// Looks into both stores while the load goes on: what is sold within its bounds at every look (I1), and, as long as that is
+// a quick read, Redis against itself (I5). What fails here has failed under the customers' eyes, whatever the end looks like.
 import type { SQL } from 'bun';
 import type { Redis } from 'ioredis';
 import { saleKey } from '../../src/stock/keys.ts';
+import { type Look, overdrawn } from './overdrafts.ts';
 import type { Sale, Stage } from './stage.ts';
 import { doesNotAddUp, viewStore } from './store-view.ts';
 
@@ -14,8 +15,9 @@ const NOTICED_WITHIN_MS = 3_000;
 
 export class Sampler {
   looks = 0;
-  wholeLooks = 0;
   readonly findings: string[] = [];
+  /** At Redis as a whole, to be held against what may have been lost (overdrafts.ts). */
+  readonly wholeLooks: Look[] = [];
   private readonly redis: Redis;
   private readonly sql: SQL;
   private stopped = false;
@@ -56,12 +58,14 @@ export class Sampler {
     ]);
     // A sale that is being rebuilt adds up when it is granted, not before.
     if (all > RECORDS_MAX || all === 0 || meta.building) return;
-    const found = doesNotAddUp(await viewStore(this.redis, this.sale.number));
+    const view = await viewStore(this.redis, this.sale.number);
+    const atMs = performance.now();
+    const [found, over] = [doesNotAddUp(view), overdrawn(view)];
     // One that a fault has just damaged does not, and is about to be rebuilt under another epoch.
-    if (found.length > 0) await Bun.sleep(NOTICED_WITHIN_MS);
+    if (found.length + over.size > 0) await Bun.sleep(NOTICED_WITHIN_MS);
     const after = await this.redis.hgetall(saleKey(this.sale.number, 'meta'));
     if (after.epoch !== meta.epoch || after.building) return;
-    this.wholeLooks += 1;
+    this.wholeLooks.push({ atMs, epoch: String(meta.epoch), overdrawn: over });
     this.findings.push(...found.slice(0, 4).map((finding) => `under load: ${finding}`));
   }
 }

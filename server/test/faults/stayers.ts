@@ -4,6 +4,7 @@ import { token } from '../harness/service.ts';
 import { until } from '../harness/until.ts';
 import { reserveText } from './crowd.ts';
 import { Diary } from './diary.ts';
+import { overdraftsInWords } from './overdrafts.ts';
 import { openSale, type Sale, type Stage } from './stage.ts';
 import { doesNotAddUp, viewStore } from './store-view.ts';
 import { requestText, Wire } from './wire.ts';
@@ -76,7 +77,7 @@ export async function checkStayers(
   const store = await until('the store of the live reservations is read', () =>
     viewStore(redis, sale.number),
   );
-  const findings = doesNotAddUp(store);
+  const findings = [...doesNotAddUp(store), ...overdraftsInWords(store)];
   const gone: Stayer[] = [];
   let live = 0;
   for (const stayer of all) {

@@ -50,7 +50,7 @@ export async function viewStore(redis: Redis, sale: number): Promise<StoreView> 
   };
 }
 
-/** I5, and stock within its bounds; in words what does not hold. */
+/** I5; in words what does not hold. What is more than there is tells overdrafts.ts. */
 export function doesNotAddUp({ items, records, deadlines, pinned }: StoreView): string[] {
   const found: string[] = [];
   const reserved = new Map<string, number>();
@@ -69,7 +69,7 @@ export function doesNotAddUp({ items, records, deadlines, pinned }: StoreView): 
     const live = reserved.get(sku) ?? 0;
     if (item.reserved !== live)
       found.push(`${sku}: ${item.reserved} reserved, live reservations hold ${live}`);
-    if (item.sold < 0 || item.reserved < 0 || item.reserved + item.sold > item.total)
+    if (item.sold < 0 || item.reserved < 0 || item.sold > item.total)
       found.push(`${sku}: ${item.reserved} reserved + ${item.sold} sold of ${item.total}`);
   }
   return found;
