@@ -1,6 +1,6 @@
 // What a scenario has at hand: the stage, the load process, and how to note what it measured.
 
-import { CAN_READ_CPU } from './cpu-time.ts';
+import { CAN_READ_CPU, treeCpuMs } from './cpu-time.ts';
 import type { Loader } from './load/loader.ts';
 import { countOf, type Order, type Outcome, type Pace, type Visits } from './load/order.ts';
 import type { Summary } from './percentiles.ts';
@@ -30,7 +30,7 @@ export interface CurvePoint {
 
 export const CONNECTIONS = 128;
 /** Requests of a closed loop are made in advance, so many for each of its seconds. Used up earlier, it ends earlier. */
-export const MADE_PER_SECOND = { reserves: 20_000, pairs: 10_000, quick: 36_000 };
+export const MADE_PER_SECOND = { reserves: 32_000, pairs: 16_000, quick: 72_000 };
 
 export class Company {
   readonly figures: Record<string, number> = {};
@@ -92,9 +92,10 @@ export class Company {
     const seed = this.seed * 1_000 + this.orders;
     await this.loader.prepare({ place, visits, pace, seed });
     await until;
-    const before = around();
+    const used = () => ({ ...around(), generator: treeCpuMs(this.loader.pid) });
+    const before = used();
     const outcome = await this.loader.go();
-    const after = around();
+    const after = used();
     return { outcome, cpuMs: difference(before, after) };
   }
 
@@ -121,6 +122,7 @@ export class Company {
     const { outcome } = measured;
     const answered = answeredWith(outcome, request, status);
     this.note(`${name}.perSecond`, answered / outcome.seconds);
+    this.note(`${name}.seconds`, outcome.seconds);
     this.note(`${name}.p99Ms`, outcome.answers[`${request} ${status}`]?.p99Ms ?? 0);
     this.note(`${name}.turnedAway`, turnedAway(outcome));
     this.noteCpu(name, measured, answered);
@@ -128,7 +130,7 @@ export class Company {
   }
 
   /** CPU a request in µs, of each part. */
-  noteCpu(name: string, { cpuMs }: Measured, requests: number): void {
+  noteCpu(name: string, { cpuMs }: Pick<Measured, 'cpuMs'>, requests: number): void {
     if (!CAN_READ_CPU || requests === 0) return;
     for (const [part, ms] of Object.entries(cpuMs)) this.note(`${name}.cpu.${part}`, (ms * 1_000) / requests);
   }
@@ -177,7 +179,7 @@ export function turnedAway(outcome: Outcome): number {
     .reduce((sum, [, { count }]) => sum + count, outcome.unanswered);
 }
 
-function noCpu(): Cpu {
+function noCpu(): Omit<Cpu, 'generator'> {
   return { service: 0, redis: 0, postgres: 0 };
 }
 
@@ -186,5 +188,6 @@ function difference(before: Cpu, after: Cpu): Cpu {
     service: after.service - before.service,
     redis: after.redis - before.redis,
     postgres: after.postgres - before.postgres,
+    generator: after.generator - before.generator,
   };
 }

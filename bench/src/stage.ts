@@ -21,6 +21,8 @@ const CONNECT_WITHIN_MS = 10_000;
 /** Reading a whole sale takes longer than the service would allow itself. */
 const READ_WITHIN_MS = 60_000;
 const REWRITTEN_WITHIN_MS = 60_000;
+/** One that waits for another to end is scheduled. */
+const NOT_REWRITING = [/^aof_rewrite_in_progress:0/m, /^aof_rewrite_scheduled:0/m];
 /** Nothing ends by itself while it is measured. */
 const TTL_SECONDS = 86_400;
 /** The most that may be set: nobody is refused for it, everybody is counted. */
@@ -82,8 +84,8 @@ export class Stage {
     return { id: made.id, number: Number(row.number), skus: suffixes.map(made.sku) };
   }
 
-  /** CPU of the processes so far, in ms, by what they are. */
-  cpu(): Cpu {
+  /** CPU of the stage's processes so far. */
+  cpu(): Omit<Cpu, 'generator'> {
     return {
       service: treeCpuMs(this.service.pid),
       redis: treeCpuMs(this.redis.pid),
@@ -112,7 +114,10 @@ export class Stage {
   /** Makes Redis's append-only file small, as before a sale (docs/operating.md): by itself it would do so beside whatever is measured. */
   async rewriteFile(): Promise<void> {
     await this.store.bgrewriteaof();
-    const isOver = async () => /^aof_rewrite_in_progress:0/m.test(await this.store.info('persistence'));
+    const isOver = async () => {
+      const info = await this.store.info('persistence');
+      return NOT_REWRITING.every((line) => line.test(info));
+    };
     await until('Redis has rewritten its file', isOver, REWRITTEN_WITHIN_MS);
   }
 
@@ -125,8 +130,20 @@ export class Stage {
   }
 }
 
+/** In ms, by what the processes are. */
 export interface Cpu {
   readonly service: number;
   readonly redis: number;
   readonly postgres: number;
+  /** Of the process that makes the load. */
+  readonly generator: number;
+}
+
+export function addCpu(one: Cpu, other: Cpu): Cpu {
+  return {
+    service: one.service + other.service,
+    redis: one.redis + other.redis,
+    postgres: one.postgres + other.postgres,
+    generator: one.generator + other.generator,
+  };
 }

@@ -13,6 +13,8 @@ const TTL_SECONDS = 86_400;
 const LIMIT = 1_000_000;
 const ADDRESS = 'AAAAAAAAAAA';
 const FINGERPRINT = 'AAAAAAAAAAA';
+/** Some seconds, as a rule. */
+const WITHIN_MS = 120_000;
 const RANDOM = '__rand_int__';
 /** Random numbers that redis-benchmark draws from: its own limit. */
 const KEYSPACE = 2 ** 31 - 1;
@@ -52,6 +54,7 @@ export async function rawCalls(stage: Stage, sale: Sale, calls: number): Promise
     env: { ...server.env },
     stdout: 'pipe',
     stderr: 'ignore',
+    timeout: WITHIN_MS,
   });
   const output = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error(`${server.engine}-benchmark failed: ${output}`);

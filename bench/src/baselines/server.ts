@@ -14,6 +14,7 @@ export interface Baseline {
 
 const LOOPBACK = '127.0.0.1';
 const START_WITHIN_MS = 10_000;
+const STOP_WITHIN_MS = 5_000;
 const FILES = { node: 'node-server.mjs', bun: 'bun-server.ts', naive: 'naive-server.mjs' } as const;
 
 export async function startBaseline(
@@ -37,8 +38,10 @@ export async function startBaseline(
       pid: child.pid as number,
       stop: async () => {
         if (child.exitCode !== null || child.signalCode !== null) return;
+        const ended = once(child, 'exit');
         child.stdin.end();
-        await once(child, 'exit');
+        const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+        await ended.finally(() => clearTimeout(late));
       },
     };
   } finally {

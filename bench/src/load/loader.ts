@@ -3,8 +3,8 @@ import path from 'node:path';
 import type { FromLoad, Order, Outcome, ToLoad } from './order.ts';
 
 const PROCESS = path.join(import.meta.dir, 'process.ts');
-/** Signing the tokens of the longest order takes some seconds; going through it, its length and the patience after it. */
-const SILENT_FOR_MS = 120_000;
+/** Signing the tokens of the longest order takes some seconds; going through it, its length (two minutes at most) and the patience after it. */
+const SILENT_FOR_MS = 180_000;
 
 export class Loader {
   private heard: PromiseWithResolvers<FromLoad> = Promise.withResolvers();
@@ -17,6 +17,10 @@ export class Loader {
       serialization: 'json',
       onExit: () => this.heard.resolve({ say: 'failed', message: 'the load process ended' }),
     });
+  }
+
+  get pid(): number {
+    return this.child.pid;
   }
 
   static async start(): Promise<Loader> {

@@ -2,6 +2,7 @@
 import { curvesAsSvg } from './curves.ts';
 import {
   bound,
+  CHECKED,
   caution,
   type Report,
   type Section,
@@ -45,7 +46,7 @@ export function asHtml(report: Report): string {
 <p><code>${text(command)}</code>, seed ${seed}, ${text(date)}, ${Math.round(seconds)} s.<br>
 ${text(machine)}; ${text(versions)}.</p>
 <p class="faint">${text(caution(report))} Medians of
-${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'}, each ratio within one round. Every invariant held after every scenario.</p>
+${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'}, each ratio within one round. ${CHECKED}</p>
 <h2>What it must show</h2>
 ${goals(report)}
 ${curves === '' ? '' : `<h2>How long an accepted reserve takes, by load</h2>\n${curves}`}

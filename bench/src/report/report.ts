@@ -22,6 +22,10 @@ export const VERDICTS: Readonly<Record<Verdict, string>> = {
   'not measured': 'not measured',
 };
 
+/** What verify.ts does after each scenario; the bounds are its own. */
+export const CHECKED =
+  'Every invariant held after every scenario: what customers were told, Redis and the ledger agree in sum, record by record up to 300,000 records, and the reconciler found nothing up to 4,000 live.';
+
 export function written(value: number | undefined, unit: Goal['unit']): string {
   if (value === undefined) return '–';
   if (unit === '×') return value.toFixed(2);
@@ -55,14 +59,20 @@ export interface Section {
   readonly lines: readonly (readonly string[])[];
 }
 
-type Column = readonly [head: string, name: string, unit: 'rate' | 'µs' | 'ms' | 'B' | 'count' | 'share'];
+type Column = readonly [
+  head: string,
+  name: string,
+  unit: 'rate' | 's' | 'µs' | 'ms' | 'B' | 'count' | 'share',
+];
 
 const THROUGHPUT: readonly Column[] = [
   ['a second', 'perSecond', 'rate'],
+  ['for', 'seconds', 's'],
   ['p99', 'p99Ms', 'ms'],
   ['service CPU', 'cpu.service', 'µs'],
   ['Redis CPU', 'cpu.redis', 'µs'],
   ['PostgreSQL CPU', 'cpu.postgres', 'µs'],
+  ['generator CPU', 'cpu.generator', 'µs'],
   ['journal after', 'caughtUpMs', 'ms'],
   ['told to come later', 'turnedAway', 'count'],
 ];
@@ -97,9 +107,11 @@ const COMPARED: readonly (readonly [label: string, prefix: string])[] = [
 
 const COMPARED_COLUMNS: readonly Column[] = [
   ['a second', 'perSecond', 'rate'],
+  ['for', 'seconds', 's'],
   ['p99', 'p99Ms', 'ms'],
   ['server CPU', 'cpu', 'µs'],
   ['Redis CPU', 'cpu.redis', 'µs'],
+  ['generator CPU', 'cpu.generator', 'µs'],
 ];
 
 const TIMES: readonly (readonly [label: string, prefix: string])[] = [
@@ -112,6 +124,8 @@ const TIMES: readonly (readonly [label: string, prefix: string])[] = [
   ['mixed reads, closed loop: one item', 'reads.item'],
   ['mixed reads, closed loop: a page of 20 items', 'reads.page'],
   ['mixed reads, closed loop: their own reservations', 'reads.own'],
+  ['nobody watches', 'live.alone'],
+  ['5,000 WebSockets watch the item', 'live.watched'],
   ['before 10⁵ expire', 'expiry.normal'],
   ['while 10⁵ expire', 'expiry.during'],
 ];
@@ -136,6 +150,7 @@ const SINGLE: readonly (readonly [label: string, name: string, unit: Column[2]])
   ['ticket sale: cores that service and stores used', 'hot-sale.cores', 'share'],
   ['Redis bytes a live reservation', 'growth.bytesLive', 'B'],
   ['Redis bytes a resolved one, kept for a day', 'resolved.bytes', 'B'],
+  ['5,000 WebSockets: messages a second', 'live.messagesPerSecond', 'rate'],
   ['journal: load, a second', 'journal.perSecond', 'rate'],
   ['journal: transitions that waited for PostgreSQL, 5 s away', 'journal.behindAtMost', 'count'],
   ['journal: ms after its return until it was less than a second behind', 'journal.backMs', 'count'],
@@ -194,6 +209,7 @@ function figure(value: number | undefined, unit: Column[2]): string {
   if (unit === 'µs') return `${value.toFixed(value < 10 ? 1 : 0)} µs`;
   if (unit === 'ms') return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
   if (unit === 'share') return value.toFixed(2);
+  if (unit === 's') return `${value.toFixed(1)} s`;
   return Math.round(value).toLocaleString('en');
 }
 

@@ -1,6 +1,7 @@
 // The report for a terminal.
 import {
   bound,
+  CHECKED,
   caution,
   type Report,
   type Section,
@@ -30,7 +31,7 @@ export function asText(report: Report): string {
     `${machine}; ${versions}`,
     caution(report),
     `${date}, ${Math.round(seconds)} s, seed ${seed}: ${command}`,
-    'Every invariant held after every scenario.',
+    CHECKED,
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 // What the service is held against, on the same machine in the same round with the same generator.
-import { singleRowTransactions } from '../baselines/ledger-row.ts';
+
 import { rawCalls } from '../baselines/raw-calls.ts';
+import { singleRowTransactions } from '../baselines/row.ts';
 import { type Baseline, type BaselineName, startBaseline } from '../baselines/server.ts';
 import { answeredWith, type Company, closed, MADE_PER_SECOND } from '../company.ts';
 import { CAN_READ_CPU, treeCpuMs } from '../cpu-time.ts';
@@ -66,7 +67,9 @@ async function measureServer(
     const measured = await run(company, server, seconds, cpu, MADE_PER_SECOND.quick * seconds);
     const accepted = answeredWith(measured.outcome, 'reserve', 201);
     company.note(`${name}.perSecond`, accepted / measured.outcome.seconds);
+    company.note(`${name}.seconds`, measured.outcome.seconds);
     if (CAN_READ_CPU) company.note(`${name}.cpu`, (measured.cpuMs.service * 1_000) / accepted);
+    if (CAN_READ_CPU) company.note(`${name}.cpu.generator`, (measured.cpuMs.generator * 1_000) / accepted);
     company.note(`${name}.p99Ms`, measured.outcome.answers['reserve 201']?.p99Ms ?? 0);
     return accepted;
   } finally {
@@ -74,7 +77,13 @@ async function measureServer(
   }
 }
 
-function run(company: Company, server: Baseline, seconds: number, around: () => Cpu, count: number) {
+function run(
+  company: Company,
+  server: Baseline,
+  seconds: number,
+  around: () => Omit<Cpu, 'generator'>,
+  count: number,
+) {
   const visits = { kind: 'reserve', count, skus: ['hot'], choice: { by: 'any' }, confirms: false } as const;
   return company.load(server.place, visits, closed(seconds), { around });
 }

@@ -1,18 +1,18 @@
-// What many live reservations cost, and what it is like when very many of them end at once. Each on a stage of its own.
+// What a reservation costs where many are live already, and what each of them takes.
 import { saleKey } from '../../../server/src/stock/keys.ts';
-import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, type Company, closed, type Measured } from '../company.ts';
-import { CAN_READ_CPU, residentBytes, workersOf } from '../cpu-time.ts';
-import type { Outcome } from '../load/order.ts';
-import type { Sale, Stage } from '../stage.ts';
+import { CAN_READ_CPU } from '../cpu-time.ts';
+import { addCpu, type Sale, type Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { open, visitsOf } from './open-model.ts';
+import { visitsOf } from './open-model.ts';
 import { apart, PLENTY } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const LEVELS = [1_000, 100_000, 1_000_000];
-/** Measured at each level, on top of those that live already. */
-const MEASURED = 10_000;
+/** Measured at each level, on top of those that live already: in half a second's worth one collection or one vacuum is a sixth of the cost. */
+const MEASURED = { pieces: 4, each: 10_000 };
+/** Below it a piece is as many as live already, or more: each gets a sale of its own. */
+const OWN_SALES_BELOW = 100_000;
 const FILL_AT_ONCE = 50_000;
 /** Before the first is measured: the service goes on getting quicker for so many requests, and the last one is measured after more. */
 const WARM = 100_000;
@@ -31,15 +31,23 @@ export const growth: Scenario = {
       const told: Told[] = [];
       let live = 0;
       for (const level of LEVELS.filter((each) => each <= company.extent.liveMax)) {
+        const name = `growth.${level}`;
+        if (level < OWN_SALES_BELOW) {
+          const few = async () => {
+            const other = await stage.sale(1, PLENTY);
+            const filled = await fill(company, stage, other, level);
+            const measured = await reserveSome(company, stage, other, MEASURED.each);
+            await company.settle(stage, other, together([filled, toldBy(measured.outcome)]));
+            return measured;
+          };
+          noteCost(company, name, await inTurn(MEASURED.pieces, few));
+          continue;
+        }
         told.push(await fill(company, stage, sale, level - live));
         live = level;
-        const measured = await reserveSome(company, stage, sale, MEASURED);
-        told.push(toldBy(measured.outcome));
-        const made = answeredWith(measured.outcome, 'reserve', 201);
-        live += made;
-        company.noteCpu(`growth.${level}`, measured, made);
-        noteWholeCpu(company, `growth.${level}`, measured, made);
-        company.note(`growth.${level}.perSecond`, made / measured.outcome.seconds);
+        const pieces = await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
+        live += noteCost(company, name, pieces);
+        told.push(...pieces.map(({ outcome }) => toldBy(outcome)));
       }
       await company.settle(stage, sale, together(told));
       company.note('growth.bytesLive', (await bytesOf(stage, sale)) / live);
@@ -73,10 +81,24 @@ export async function reserveSome(
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
 }
 
-/** CPU a reservation in µs, of all parts together. */
-export function noteWholeCpu(company: Company, name: string, { cpuMs }: Measured, made: number): void {
+/** One after the other. */
+export async function inTurn<T>(times: number, each: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  while (results.length < times) results.push(await each());
+  return results;
+}
+
+/** Rate and CPU of pieces as of one, and the CPU a reservation of all parts together; how many were accepted. */
+export function noteCost(company: Company, name: string, pieces: readonly Measured[]): number {
+  const made = pieces.reduce((sum, { outcome }) => sum + answeredWith(outcome, 'reserve', 201), 0);
+  const seconds = pieces.reduce((sum, { outcome }) => sum + outcome.seconds, 0);
+  const cpuMs = pieces.map((piece) => piece.cpuMs).reduce(addCpu);
+  company.note(`${name}.perSecond`, made / seconds);
+  company.note(`${name}.seconds`, seconds);
+  company.noteCpu(name, { cpuMs }, made);
   const { service, redis, postgres } = cpuMs;
   if (CAN_READ_CPU) company.note(`${name}.cpu`, ((service + redis + postgres) * 1_000) / made);
+  return made;
 }
 
 /** All keys of a sale but the stream, which empties, and the rate windows, which last two minutes. */
@@ -86,90 +108,3 @@ export async function bytesOf({ store }: Stage, { number }: Sale): Promise<numbe
     bytes += Number(await store.call('MEMORY', 'USAGE', saleKey(number, name), 'SAMPLES', SAMPLES));
   return bytes;
 }
-
-const EXPIRING = 100_000;
-/** From the order to the end of all: making the requests and reserving takes part of it, the normal case another. */
-const EXPIRE_AFTER_MS = 75_000;
-const SHARE = 0.3;
-const AROUND_SECONDS = 3;
-const BEFORE_MS = 500;
-const CONNECTIONS = 500;
-const FREE_WITHIN_MS = 30_000;
-
-export const expiry: Scenario = {
-  name: 'expiry',
-  title: 'Reserves while 100,000 expire within a second',
-  inQuick: 'never',
-  apart: true,
-  play: (company) =>
-    apart(company, async (stage, sale) => {
-      const expireAtMs = Date.now() + EXPIRE_AFTER_MS;
-      const fill = { ...visitsOf(sale.skus, false), count: EXPIRING, expireAtMs };
-      const filled = await company.serve(stage, fill, closed(EXPIRE_AFTER_MS / 2_000));
-      const rate = (answeredWith(filled.outcome, 'reserve', 201) / filled.outcome.seconds) * SHARE;
-      const around = () => open(rate, AROUND_SECONDS, CONNECTIONS);
-      const visits = visitsOf(sale.skus, false);
-      const normal = await company.serve(stage, visits, around());
-      const moment = Bun.sleep(expireAtMs - BEFORE_MS - Date.now());
-      const [during, freedMs] = await Promise.all([
-        company.serve(stage, visits, around(), moment),
-        moment.then(() => allFree(stage, sale, expireAtMs)),
-      ]);
-      company.note('expiry.freedMs', freedMs);
-      for (const [name, { outcome }] of [
-        ['normal', normal],
-        ['during', during],
-      ] as const)
-        company.noteTimes(`expiry.${name}`, timesOf(outcome));
-      const told = together([filled, normal, during].map(({ outcome }) => toldBy(outcome)));
-      await company.settle(stage, sale, told);
-    }),
-};
-
-/** @returns how long after their moment the last of them was free, ms */
-async function allFree({ store }: Stage, { number }: Sale, expireAtMs: number): Promise<number> {
-  const dueByMs = expireAtMs + 1_000;
-  const left = () => store.call('ZCOUNT', saleKey(number, 'dead'), '-inf', dueByMs);
-  await until('all that were due are free', async () => Number(await left()) === 0, FREE_WITHIN_MS);
-  return Date.now() - expireAtMs;
-}
-
-function timesOf(outcome: Outcome) {
-  const times = outcome.answers['reserve 201'];
-  if (times === undefined) throw new Error('nobody was served');
-  return times;
-}
-
-const LOAD_SHARE = 0.7;
-const PIECE_SECONDS = 10;
-const EARLY_MINUTES = 2;
-const LASTS_MS = 20_000;
-const SATURATION_SECONDS = 3;
-
-export const memory: Scenario = {
-  name: 'memory',
-  title: 'Resident memory of a process under ten minutes of load',
-  inQuick: 'never',
-  apart: true,
-  play: (company) =>
-    apart(company, async (stage, sale) => {
-      const [worker] = workersOf(stage.service.pid);
-      if (worker === undefined) return; // No /proc here.
-      const most = await company.serve(stage, visitsOf(sale.skus, false), closed(SATURATION_SECONDS));
-      const perSecond = (answeredWith(most.outcome, 'reserve', 201) / most.outcome.seconds) * LOAD_SHARE;
-      const told: Told[] = [toldBy(most.outcome)];
-      const startedMs = performance.now();
-      const minutes = () => (performance.now() - startedMs) / 60_000;
-      let early: number | undefined;
-      while (minutes() < company.extent.memoryMinutes) {
-        const visits = { ...visitsOf(sale.skus, false), expireAtMs: Date.now() + LASTS_MS };
-        const piece = await company.serve(stage, visits, open(perSecond, PIECE_SECONDS, CONNECTIONS));
-        told.push(toldBy(piece.outcome));
-        if (minutes() >= EARLY_MINUTES) early ??= residentBytes(worker);
-      }
-      company.note('memory.perSecond', perSecond);
-      if (early !== undefined) company.note('memory.earlyBytes', early);
-      company.note('memory.lateBytes', residentBytes(worker) ?? 0);
-      await company.settle(stage, sale, together(told));
-    }),
-};

@@ -1,6 +1,6 @@
 // How far the journal is behind what customers were told: under load, and when PostgreSQL comes back after an outage.
 import { until } from '../../../server/test/harness/until.ts';
-import { answeredWith, closed } from '../company.ts';
+import { answeredWith, closed, reserves } from '../company.ts';
 import { Times } from '../percentiles.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, together, toldBy } from '../verify.ts';
@@ -28,7 +28,11 @@ export const journal: Scenario = {
   play: (company) =>
     apart(company, async (stage, sale) => {
       const visits = visitsOf(sale.skus, false);
-      const most = await company.serve(stage, visits, closed(SATURATION_SECONDS));
+      const most = await company.serve(
+        stage,
+        reserves(sale.skus, SATURATION_SECONDS),
+        closed(SATURATION_SECONDS),
+      );
       const perSecond = (answeredWith(most.outcome, 'reserve', 201) / most.outcome.seconds) * SHARE;
       await caughtUp(stage, sale);
 

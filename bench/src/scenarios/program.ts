@@ -1,9 +1,11 @@
 // All scenarios in the order in which a round plays them: what is divided by each other lies close together, and what leaves
 // something behind for the service to clear away comes last.
 import { calls, emptyBun, emptyNode, ledgerRow, naive } from './baselines.ts';
-import { expiry, growth, memory } from './growth.ts';
+import { expiry } from './expiry.ts';
+import { growth } from './growth.ts';
 import { journal } from './journal.ts';
 import { live } from './live.ts';
+import { memory } from './memory.ts';
 import { latency, overload, replay } from './open-model.ts';
 import { resolved } from './resolved.ts';
 import {

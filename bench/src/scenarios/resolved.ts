@@ -2,18 +2,18 @@
 // what each takes, and what a retry costs.
 import { saleKey } from '../../../server/src/stock/keys.ts';
 import { until } from '../../../server/test/harness/until.ts';
-import { answeredWith, type Company, closed, type Measured } from '../company.ts';
+import { answeredWith, closed } from '../company.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { bytesOf, noteWholeCpu, reserveSome, warmThrough } from './growth.ts';
+import { bytesOf, inTurn, noteCost, reserveSome, warmThrough } from './growth.ts';
 import { visitsOf } from './open-model.ts';
 import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const RESOLVED = 300_000;
 const AT_ONCE = 50_000;
-/** Measured before and after. */
-const MEASURED = 10_000;
+/** Measured before and after, as for growth. */
+const MEASURED = { pieces: 4, each: 10_000 };
 /** The shortest that may be asked for. */
 const TTL_SECONDS = 10;
 const FILL_WITHIN_SECONDS = 120;
@@ -29,9 +29,9 @@ export const resolved: Scenario = {
       await warmThrough(company, stage);
       const told: Told[] = [];
       const measure = async (name: string) => {
-        const measured = await reserveSome(company, stage, sale, MEASURED);
-        told.push(toldBy(measured.outcome));
-        return noteCost(company, name, measured);
+        const pieces = await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
+        told.push(together(pieces.map(({ outcome }) => toldBy(outcome))));
+        return noteCost(company, name, pieces);
       };
       let live = await measure('resolved.before');
       const emptyBytes = await bytesOf(stage, sale);
@@ -45,7 +45,7 @@ export const resolved: Scenario = {
       await untilLive(stage, sale, live);
       // Of the last of them: each is told what it was told before, and nothing is reserved.
       const retried = await company.serveAgain(stage, shortLived, closed(FILL_WITHIN_SECONDS));
-      noteCost(company, 'resolved.retries', retried);
+      noteCost(company, 'resolved.retries', [retried]);
       await untilLive(stage, sale, live);
       const bytes = (await bytesOf(stage, sale)) - emptyBytes;
       company.note('resolved.bytes', bytes / together(told.slice(1)).reserved);
@@ -54,13 +54,6 @@ export const resolved: Scenario = {
       await company.settle(stage, sale, together(told));
     }),
 };
-
-/** How many were answered 201. */
-function noteCost(company: Company, name: string, measured: Measured): number {
-  const made = company.noteServed(name, measured, 'reserve', 201);
-  noteWholeCpu(company, name, measured, made);
-  return made;
-}
 
 /** All others have expired; the index holds a sentinel. */
 async function untilLive({ store }: Stage, { number }: Sale, live: number): Promise<void> {
