@@ -5,7 +5,7 @@ import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, closed } from '../company.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { bytesOf, inTurn, noteCost, reserveSome, warmThrough } from './growth.ts';
+import { bytesOf, inTurn, noteCost, reserveSome, settled, warmThrough } from './growth.ts';
 import { visitsOf } from './open-model.ts';
 import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
@@ -29,6 +29,7 @@ export const resolved: Scenario = {
       await warmThrough(company, stage);
       const told: Told[] = [];
       const measure = async (name: string) => {
+        await settled(stage, sale);
         const pieces = await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
         told.push(together(pieces.map(({ outcome }) => toldBy(outcome))));
         return noteCost(company, name, pieces);
