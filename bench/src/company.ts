@@ -4,7 +4,7 @@ import { CAN_READ_CPU, treeCpuMs } from './cpu-time.ts';
 import type { Loader } from './load/loader.ts';
 import { countOf, type Order, type Outcome, type Pace, type Visits } from './load/order.ts';
 import type { Summary } from './percentiles.ts';
-import { type Cpu, type Sale, Stage } from './stage.ts';
+import { type Cpu, type Sale, Stage, type StageCpu } from './stage.ts';
 import { type Told, verify } from './verify.ts';
 
 /** How much of everything: a quick run shows the same in less time, with less certainty. */
@@ -179,7 +179,7 @@ export function turnedAway(outcome: Outcome): number {
     .reduce((sum, [, { count }]) => sum + count, outcome.unanswered);
 }
 
-function noCpu(): Omit<Cpu, 'generator'> {
+function noCpu(): StageCpu {
   return { service: 0, redis: 0, postgres: 0 };
 }
 

@@ -85,7 +85,7 @@ export class Stage {
   }
 
   /** CPU of the stage's processes so far. */
-  cpu(): Omit<Cpu, 'generator'> {
+  cpu(): StageCpu {
     return {
       service: treeCpuMs(this.service.pid),
       redis: treeCpuMs(this.redis.pid),
@@ -131,10 +131,13 @@ export class Stage {
 }
 
 /** In ms, by what the processes are. */
-export interface Cpu {
+export interface StageCpu {
   readonly service: number;
   readonly redis: number;
   readonly postgres: number;
+}
+
+export interface Cpu extends StageCpu {
   /** Of the process that makes the load. */
   readonly generator: number;
 }

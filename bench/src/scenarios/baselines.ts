@@ -5,7 +5,7 @@ import { singleRowTransactions } from '../baselines/row.ts';
 import { type Baseline, type BaselineName, startBaseline } from '../baselines/server.ts';
 import { answeredWith, type Company, closed, MADE_PER_SECOND } from '../company.ts';
 import { CAN_READ_CPU, treeCpuMs } from '../cpu-time.ts';
-import type { Cpu } from '../stage.ts';
+import type { StageCpu } from '../stage.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Until a runtime has compiled what it runs all the time; a slow one gets less, for the time it takes. */
@@ -68,8 +68,10 @@ async function measureServer(
     const accepted = answeredWith(measured.outcome, 'reserve', 201);
     company.note(`${name}.perSecond`, accepted / measured.outcome.seconds);
     company.note(`${name}.seconds`, measured.outcome.seconds);
-    if (CAN_READ_CPU) company.note(`${name}.cpu`, (measured.cpuMs.service * 1_000) / accepted);
-    if (CAN_READ_CPU) company.note(`${name}.cpu.generator`, (measured.cpuMs.generator * 1_000) / accepted);
+    if (CAN_READ_CPU) {
+      company.note(`${name}.cpu`, (measured.cpuMs.service * 1_000) / accepted);
+      company.note(`${name}.cpu.generator`, (measured.cpuMs.generator * 1_000) / accepted);
+    }
     company.note(`${name}.p99Ms`, measured.outcome.answers['reserve 201']?.p99Ms ?? 0);
     return accepted;
   } finally {
@@ -77,13 +79,7 @@ async function measureServer(
   }
 }
 
-function run(
-  company: Company,
-  server: Baseline,
-  seconds: number,
-  around: () => Omit<Cpu, 'generator'>,
-  count: number,
-) {
+function run(company: Company, server: Baseline, seconds: number, around: () => StageCpu, count: number) {
   const visits = { kind: 'reserve', count, skus: ['hot'], choice: { by: 'any' }, confirms: false } as const;
   return company.load(server.place, visits, closed(seconds), { around });
 }

@@ -35,21 +35,12 @@ export const growth: Scenario = {
       for (const level of LEVELS.filter((each) => each <= company.extent.liveMax)) {
         const name = `growth.${level}`;
         if (level < OWN_SALES_BELOW) {
-          const few = async () => {
-            const other = await stage.sale(1, PLENTY);
-            const filled = await fill(company, stage, other, level);
-            await settled(stage, other);
-            const measured = await reserveSome(company, stage, other, MEASURED.each);
-            await company.settle(stage, other, together([filled, toldBy(measured.outcome)]));
-            return measured;
-          };
-          noteCost(company, name, await inTurn(MEASURED.pieces, few));
+          noteCost(company, name, await inTurn(MEASURED.pieces, () => onItsOwn(company, stage, level)));
           continue;
         }
         told.push(await fill(company, stage, sale, level - live));
         live = level;
-        await settled(stage, sale);
-        const pieces = await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
+        const pieces = await measureInPieces(company, stage, sale);
         live += noteCost(company, name, pieces);
         told.push(...pieces.map(({ outcome }) => toldBy(outcome)));
       }
@@ -62,6 +53,22 @@ export const growth: Scenario = {
 export async function warmThrough(company: Company, stage: Stage): Promise<void> {
   const other = await stage.sale(1, PLENTY);
   await company.settle(stage, other, await fill(company, stage, other, WARM));
+}
+
+/** A piece on a sale of its own where so many are live. */
+async function onItsOwn(company: Company, stage: Stage, live: number): Promise<Measured> {
+  const sale = await stage.sale(1, PLENTY);
+  const filled = await fill(company, stage, sale, live);
+  await settled(stage, sale);
+  const measured = await reserveSome(company, stage, sale, MEASURED.each);
+  await company.settle(stage, sale, together([filled, toldBy(measured.outcome)]));
+  return measured;
+}
+
+/** What is measured of a sale, once what came before has been paid for. */
+export async function measureInPieces(company: Company, stage: Stage, sale: Sale): Promise<Measured[]> {
+  await settled(stage, sale);
+  return await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
 }
 
 /** Reserves so many, in parts that do not run into the bound of the stream, which is about something else. */
@@ -80,7 +87,7 @@ async function fill(company: Company, stage: Stage, sale: Sale, count: number): 
  * Resolves when what came before has been paid for: sealed and summed up, which the service does at its leisure, and vacuumed,
  * which PostgreSQL does when a fifth is new. Each is owed by those who were reserved before, not by those who are measured.
  */
-export async function settled(stage: Stage, sale: Sale): Promise<void> {
+async function settled(stage: Stage, sale: Sale): Promise<void> {
   await caughtUp(stage, sale);
   const last = Number(await stage.store.hget(saleKey(sale.number, 'stock'), '@seq'));
   await until('the journal is sealed and summed up', () => isDone(stage, sale, last), SETTLED_WITHIN_MS);
@@ -95,17 +102,12 @@ async function isDone({ sql }: Stage, { number }: Sale, last: number): Promise<b
   return Number(sealed?.to_seq ?? 0) === last && Number(summed?.seq ?? 0) === last;
 }
 
-export async function reserveSome(
-  company: Company,
-  stage: Stage,
-  sale: Sale,
-  count: number,
-): Promise<Measured> {
+async function reserveSome(company: Company, stage: Stage, sale: Sale, count: number): Promise<Measured> {
   return await company.serve(stage, { ...visitsOf(sale.skus, false), count }, closed(FILL_WITHIN_SECONDS));
 }
 
 /** One after the other. */
-export async function inTurn<T>(times: number, each: () => Promise<T>): Promise<T[]> {
+async function inTurn<T>(times: number, each: () => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   while (results.length < times) results.push(await each());
   return results;

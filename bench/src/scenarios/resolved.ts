@@ -5,15 +5,13 @@ import { until } from '../../../server/test/harness/until.ts';
 import { answeredWith, closed } from '../company.ts';
 import type { Sale, Stage } from '../stage.ts';
 import { caughtUp, type Told, together, toldBy } from '../verify.ts';
-import { bytesOf, inTurn, noteCost, reserveSome, settled, warmThrough } from './growth.ts';
+import { bytesOf, measureInPieces, noteCost, warmThrough } from './growth.ts';
 import { visitsOf } from './open-model.ts';
 import { apart } from './saturation.ts';
 import type { Scenario } from './scenario.ts';
 
 const RESOLVED = 300_000;
 const AT_ONCE = 50_000;
-/** Measured before and after, as for growth. */
-const MEASURED = { pieces: 4, each: 10_000 };
 /** The shortest that may be asked for. */
 const TTL_SECONDS = 10;
 const FILL_WITHIN_SECONDS = 120;
@@ -29,8 +27,7 @@ export const resolved: Scenario = {
       await warmThrough(company, stage);
       const told: Told[] = [];
       const measure = async (name: string) => {
-        await settled(stage, sale);
-        const pieces = await inTurn(MEASURED.pieces, () => reserveSome(company, stage, sale, MEASURED.each));
+        const pieces = await measureInPieces(company, stage, sale);
         told.push(together(pieces.map(({ outcome }) => toldBy(outcome))));
         return noteCost(company, name, pieces);
       };
