@@ -5,10 +5,10 @@ import { freePort, LOOPBACK } from '../src/embedded/free-port.ts';
 import { childrenOf } from './faults/stage.ts';
 import { type Place, unanswered } from './faults/wire.ts';
 import { seed, seededRandom } from './harness/seeded-random.ts';
-import { makeSale, operator, type Service, startService, stopServices, token } from './harness/service.ts';
+import { makeSale, type Service, startService, stopServices, token } from './harness/service.ts';
 import { type FreshDatabase, freshDatabase, startRedis, type TestStore } from './harness/stores.ts';
 import { until } from './harness/until.ts';
-import { RawConnection, wireBytes } from './hostile/raw-http.ts';
+import { exchange, type RawAnswer, RawConnection, wireBytes } from './hostile/raw-http.ts';
 import { isRunning } from './processes/running-service.ts';
 import { Shopper } from './stopping/shoppers.ts';
 import { openSockets, openStream, type Viewer } from './stopping/viewers.ts';
@@ -206,24 +206,25 @@ test('Ctrl-C under load is the same, and says what became of whom', async () => 
 
 test('a worker that is killed takes its own connections with it, and not one of the others', async () => {
   const service = await start(0, 2);
-  const boss = operator(service.url);
-  const bothAnswer = async () => {
-    const seen = await Promise.all(Array.from({ length: 4 }, () => boss.get('/api/v1/admin/status')));
-    return new Set(seen.map(({ text }) => JSON.parse(text).process.has_turn)).size === 2;
-  };
-  await until('both workers answer', bothAnswer, PATIENCE_MS);
-  const connections = await Promise.all(Array.from({ length: KEPT }, () => RawConnection.open(service.url)));
   const authorization = `Bearer ${token('operator', 'holdfast:operator')}`;
   const status = wireBytes({
     method: 'GET',
     target: '/api/v1/admin/status',
     headers: [['Authorization', authorization]],
   });
+  const hasTurn = (answer: RawAnswer | undefined): boolean => JSON.parse(answer?.text ?? '').process.has_turn;
+  // Each over a connection of its own: those that are kept stay with the worker that took them.
+  const bothAnswer = async () => {
+    const seen = await Promise.all(Array.from({ length: 4 }, () => exchange(service.url, status)));
+    return new Set(seen.map(hasTurn)).size === 2;
+  };
+  await until('both workers answer', bothAnswer, PATIENCE_MS);
+  const connections = await Promise.all(Array.from({ length: KEPT }, () => RawConnection.open(service.url)));
   // One of the two does the shared work: that tells them apart.
   const whose: boolean[] = [];
   for (const connection of connections) {
     connection.write(status);
-    whose.push(JSON.parse((await connection.answer())?.text ?? '').process.has_turn);
+    whose.push(hasTurn(await connection.answer()));
   }
   expect(new Set(whose).size).toBe(2);
   const read = wireBytes({ method: 'GET', target: `/api/v1/inventory/${skus[LANES]}` });
