@@ -118,14 +118,16 @@ async function begun(start: string): Promise<RawConnection> {
 async function letIn(head: string): Promise<RawConnection> {
   for (let attempt = 1; ; attempt += 1) {
     const connection = await begun(head);
-    // What was sent before is read before: once to be accepted, once to be read.
-    for (let turn = 0; turn < 2; turn += 1) await target.ask('/healthz');
+    // What was sent before is read before: once to be accepted, once to be read, once for an answer to be here.
+    for (let turn = 0; turn < 3; turn += 1) await target.ask('/healthz');
     if (connection.bytesReceived === 0) return connection;
     const answer = await connection.answer();
     connection.close();
     expect(answer && JSON.parse(answer.text).detail).toBe(TOO_MANY_WAIT.detail);
     expect(attempt, 'times that a reserve was turned away in a calm moment').toBeLessThan(LET_IN_BY);
-    await Bun.sleep(1000 * Number(answer?.headers.get('retry-after')));
+    const retryAfter = answer?.headers.get('retry-after');
+    expect(retryAfter).toMatch(/^[1-9]\d*$/);
+    await Bun.sleep(1000 * Number(retryAfter)); // the answer asks for this very wait
   }
 }
 
